@@ -1,0 +1,27 @@
+{# UTC timestamp of a wall-clock timestamp in a zone (both SQL expressions). #}
+{% macro local_to_utc(stamp, zone) %}{{ return(adapter.dispatch('local_to_utc', 'perennial')(stamp, zone)) }}{% endmacro %}
+{% macro default__local_to_utc(stamp, zone) %}{{ return("((" ~ stamp ~ ") at time zone " ~ zone ~ ") at time zone 'UTC'") }}{% endmacro %}
+{% macro spark__local_to_utc(stamp, zone) %}{{ return("to_utc_timestamp(" ~ stamp ~ ", " ~ zone ~ ")") }}{% endmacro %}
+
+{# Wall-clock timestamp in a zone of a UTC timestamp. #}
+{% macro utc_to_local(stamp, zone) %}{{ return(adapter.dispatch('utc_to_local', 'perennial')(stamp, zone)) }}{% endmacro %}
+{% macro default__utc_to_local(stamp, zone) %}{{ return("((" ~ stamp ~ ") at time zone 'UTC') at time zone " ~ zone) }}{% endmacro %}
+{% macro spark__utc_to_local(stamp, zone) %}{{ return("from_utc_timestamp(" ~ stamp ~ ", " ~ zone ~ ")") }}{% endmacro %}
+
+{# UTC timestamp of a text that ends in an offset or Z; the session zone is UTC on both engines. #}
+{% macro offset_to_utc(text) %}{{ return(adapter.dispatch('offset_to_utc', 'perennial')(text)) }}{% endmacro %}
+{% macro default__offset_to_utc(text) %}{{ return("try_cast(" ~ text ~ " as timestamptz) at time zone 'UTC'") }}{% endmacro %}
+{% macro spark__offset_to_utc(text) %}{{ return("try_cast(" ~ text ~ " as timestamp)") }}{% endmacro %}
+
+{# Day in the business time zone on which a UTC timestamp falls. #}
+{% macro local_day(stamp) %}{{ return("cast(" ~ utc_to_local(stamp, setting_text('business_timezone')) ~ " as date)") }}{% endmacro %}
+
+{# Whole days from day a to day b, as bigint. #}
+{% macro days_between(a, b) %}{{ return(adapter.dispatch('days_between', 'perennial')(a, b)) }}{% endmacro %}
+{% macro default__days_between(a, b) %}{{ return("date_diff('day', " ~ a ~ ", " ~ b ~ ")") }}{% endmacro %}
+{% macro spark__days_between(a, b) %}{{ return("cast(datediff(" ~ b ~ ", " ~ a ~ ") as bigint)") }}{% endmacro %}
+
+{# Seconds from timestamp a to timestamp b, as bigint. #}
+{% macro seconds_between(a, b) %}{{ return(adapter.dispatch('seconds_between', 'perennial')(a, b)) }}{% endmacro %}
+{% macro default__seconds_between(a, b) %}{{ return("date_diff('second', " ~ a ~ ", " ~ b ~ ")") }}{% endmacro %}
+{% macro spark__seconds_between(a, b) %}{{ return("(unix_timestamp(" ~ b ~ ") - unix_timestamp(" ~ a ~ "))") }}{% endmacro %}

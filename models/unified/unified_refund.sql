@@ -1,0 +1,2 @@
+-- One row per refund: source_system, source_record_id.
+{{ loaded_records('refund') }}

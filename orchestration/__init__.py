@@ -1,0 +1,1 @@
+"""perennial: landing, prediction, serving and orchestration around the dbt project."""
