@@ -39,3 +39,9 @@
 {% macro lineage_columns() %}
   {{- return(['_channel', '_table', '_file_sha', '_line', '_is_primary', '_landed_at', '_warnings']) -}}
 {% endmacro %}
+
+{# Contract columns that a channel's staging model offers, as its YAML lists them; the others are NULL. #}
+{% macro fed_columns(channel, entity) %}
+  {%- if not execute -%}{{- return([]) -}}{%- endif -%}
+  {{- return(graph.nodes['model.perennial.stg_' ~ channel ~ '__' ~ entity].columns.keys() | list) -}}
+{% endmacro %}

@@ -19,7 +19,7 @@ select 1 as outcome
 with
 
 {% for input in inputs -%}
-{%- set fed = graph.nodes['model.perennial.stg_' ~ input.channel ~ '__' ~ entity].columns.keys() | list -%}
+{%- set fed = fed_columns(input.channel, entity) -%}
 from_{{ input.channel }} as (
     select
         {% for column in columns -%}
@@ -62,18 +62,10 @@ plausible as (
     select
         *
         {%- for column in columns %},
-        {% if column.type == 'timestamp' and (column.required or not may_lie_ahead(column.name)) -%}
-        case when read_{{ column.name }} >= cast({{ setting_text('earliest_plausible_on') }} as timestamp)
-              and read_{{ column.name }} <= _landed_at + interval '1' day
-             then read_{{ column.name }} end
-        {%- elif column.type == 'date' and column.required -%}
-        case when read_{{ column.name }} >= cast({{ setting_text('earliest_plausible_on') }} as date)
-              and read_{{ column.name }} <= cast({{ local_day('_landed_at') }} + 1 as date)
-             then read_{{ column.name }} end
-        {%- elif column.type == 'boolean' and column.name == 'is_deleted' -%}
-        coalesce(read_{{ column.name }}, false)
+        {% if column.name == 'is_deleted' -%}
+        coalesce(read_is_deleted, false)
         {%- else -%}
-        read_{{ column.name }}
+        {{ plausible(column, 'read_' ~ column.name) }}
         {%- endif %} as {{ column.name }}
         {%- endfor %}
     from read_values
