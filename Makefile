@@ -1,0 +1,56 @@
+# perennial: `make run` on a fresh machine ends with published marts; `make test` runs every test.
+# Needs make and Python 3.11, 3.12 or 3.13 with venv; nothing else, and nothing is installed outside .venv.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+FIND_PYTHON := scripts/find-python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format dev docs clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	@python=$$($(FIND_PYTHON)) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV)
+
+# pip refuses an editable project under --require-hashes, so the locked set comes first and the project after it.
+$(VENV)/installed-run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked packages (about a minute)"
+	@$(PIP) install --only-binary :all: --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked packages for developing (about a minute)"
+	@$(PIP) install --only-binary :all: --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/installed-run
+
+setup: $(VENV)/installed-run ## Make .venv with the locked packages
+
+run: $(VENV)/installed-run ## Demo data (if nothing is there), the whole pipeline, published marts and report
+	@scripts/run-pipeline
+
+test: lint ## Every test: lint, dbt unit tests, project rules, Python tests
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev ## ruff and sqlfluff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests/assert
+
+format: $(VENV)/installed-dev ## Format Python and SQL
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --processes 2 --disable-progress-bar models tests/assert
+
+dev: $(VENV)/installed-run ## The Dagster UI on 127.0.0.1:3000
+	@scripts/with-data $(BIN)/dagster dev
+
+docs: $(VENV)/installed-run ## The dbt documentation of every model and column
+	@scripts/with-data $(BIN)/dbt docs generate
+
+clean: ## Remove .venv, target and caches; data stays
+	@rm -rf $(VENV) target logs .pytest_cache .ruff_cache .hypothesis
