@@ -50,7 +50,7 @@
 {# A moment outside the plausible range is as unusable as an unreadable one: NULL. Other values pass as they are. #}
 {% macro plausible(column, value) %}
   {%- if column.type == 'timestamp' and (column.required or not may_lie_ahead(column.name)) -%}
-    {{- return("case when " ~ value ~ " >= cast(" ~ setting_text('earliest_plausible_on') ~ " as timestamp) and " ~ value ~ " <= _landed_at + interval '1' day then " ~ value ~ " end") -}}
+    {{- return("case when " ~ value ~ " >= cast(" ~ setting_text('earliest_plausible_on') ~ " as timestamp) and " ~ value ~ " <= cast(_landed_at + interval '1' day as timestamp) then " ~ value ~ " end") -}}
   {%- elif column.type == 'date' and column.required -%}
     {{- return("case when " ~ value ~ " >= cast(" ~ setting_text('earliest_plausible_on') ~ " as date) and " ~ value ~ " <= cast(" ~ local_day('_landed_at') ~ " + 1 as date) then " ~ value ~ " end") -}}
   {%- endif -%}
