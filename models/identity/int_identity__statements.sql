@@ -1,0 +1,77 @@
+-- One row per statement about two identifiers: what a source says (bind, login, unbind, never) and what a person ordered
+-- (must, cannot). `holds_until` is the last moment whose evidence a separating statement refuses, NULL for all of it.
+-- A manual rule counts from valid_from until valid_to, looked at from the newest record that identifies anybody.
+with
+
+newest as (
+    select coalesce(cast({{ local_day('max(last_seen_at)') }} as string), '9999-12-31') as today
+    from {{ ref('int_identity__sightings') }}
+),
+
+stated as (
+    select
+        source_system,
+        action,
+        left_type,
+        coalesce(left_scope, '') as left_scope,
+        left_value,
+        right_type,
+        coalesce(right_scope, '') as right_scope,
+        right_value,
+        link_at as stated_at
+    from {{ ref('unified_identity_link') }}
+    where not is_deleted and action in ('bind', 'login', 'unbind', 'never')
+
+    union all
+
+    select
+        'manual' as source_system,
+        m.action,
+        m.left_type,
+        coalesce(m.left_scope, '') as left_scope,
+        m.left_token as left_value,
+        m.right_type,
+        coalesce(m.right_scope, '') as right_scope,
+        m.right_token as right_value,
+        cast(null as timestamp) as stated_at
+    from {{ source('rules', 'manual_link') }} as m
+    cross join newest
+    where
+        m.action in ('must', 'cannot')
+        and (coalesce(m.valid_from, '') = '' or substr(m.valid_from, 1, 10) <= newest.today)
+        and (coalesce(m.valid_to, '') = '' or substr(m.valid_to, 1, 10) > newest.today)
+),
+
+keyed as (
+    select
+        *,
+        {{ node_key("concat_ws('|', left_type, left_scope, left_value)") }} as left_key,
+        {{ node_key("concat_ws('|', right_type, right_scope, right_value)") }} as right_key
+    from stated
+),
+
+final as (
+    select
+        least(left_key, right_key) as node_a,
+        greatest(left_key, right_key) as node_b,
+        source_system,
+        action,
+        left_key,
+        left_type,
+        left_scope,
+        left_value,
+        right_key,
+        right_type,
+        right_scope,
+        right_value,
+        min(stated_at) as first_stated_at,
+        max(stated_at) as last_stated_at,
+        case when action = 'unbind' then max(stated_at) end as holds_until,
+        cast(count(*) as bigint) as statement_count
+    from keyed
+    where left_key <> right_key
+    group by
+        source_system, action, left_key, left_type, left_scope, left_value, right_key, right_type, right_scope, right_value
+)
+
+select * from final
