@@ -53,6 +53,9 @@
     {% do _require(setting('rfm_method') in ['quantile', 'fixed'], "Setting rfm_method must be quantile or fixed, not '" ~ setting('rfm_method') ~ "'.") %}
     {% do _require(setting('rfm_class_cut') in ['mean', 'median', 'fixed'], "Setting rfm_class_cut must be mean, median or fixed, not '" ~ setting('rfm_class_cut') ~ "'.") %}
     {% do _require(setting('rfm_axis') in ['fm', 'f'], "Setting rfm_axis must be fm or f, not '" ~ setting('rfm_axis') ~ "'.") %}
+    {% do _require(modules.re.match('^[A-Za-z0-9_-]+$', setting('rfm_config_name') | string), "Setting rfm_config_name must be a config_name of the seed rfm_config, not '" ~ setting('rfm_config_name') ~ "'.") %}
+    {% do _require(setting('rfm_freeze_cuts') in ['none', 'quarter'], "Setting rfm_freeze_cuts must be none or quarter, not '" ~ setting('rfm_freeze_cuts') ~ "'.") %}
+    {% do _require(setting('snapshot_month_ends') is integer and 0 <= setting('snapshot_month_ends') <= 600, "Setting snapshot_month_ends must lie between 0 and 600, not '" ~ setting('snapshot_month_ends') ~ "'.") %}
     {% if setting('rfm_window_days') is not none %}
       {% do _require(setting('rfm_window_days') is integer and 1 <= setting('rfm_window_days') <= 36500, "Setting rfm_window_days must lie between 1 and 36500, or be null for a lifetime, not '" ~ setting('rfm_window_days') ~ "'.") %}
     {% endif %}
