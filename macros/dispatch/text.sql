@@ -54,3 +54,8 @@
   {%- endset -%}
   {{- return("(select " ~ select_list ~ " e.id_type as id_type, e.id_scope as id_scope, e.id_value as id_value, e.flag as flag from (select " ~ select_list ~ " explode(from_json(" ~ ids_column ~ ", 'array<struct<id_type:string,id_scope:string,id_value:string,flag:string>>')) as e from " ~ relation ~ " where " ~ ids_column ~ " is not null))") -}}
 {% endmacro %}
+
+{# Texts of a group in their own order, joined by a separator. #}
+{% macro join_sorted(text, separator) %}{{ return(adapter.dispatch('join_sorted', 'perennial')(text, separator)) }}{% endmacro %}
+{% macro default__join_sorted(text, separator) %}{{ return("string_agg(" ~ text ~ ", '" ~ separator ~ "' order by " ~ text ~ " asc nulls last)") }}{% endmacro %}
+{% macro spark__join_sorted(text, separator) %}{{ return("array_join(array_sort(collect_list(" ~ text ~ ")), '" ~ separator ~ "')") }}{% endmacro %}

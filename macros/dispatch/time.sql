@@ -25,3 +25,8 @@
 {% macro seconds_between(a, b) %}{{ return(adapter.dispatch('seconds_between', 'perennial')(a, b)) }}{% endmacro %}
 {% macro default__seconds_between(a, b) %}{{ return("date_diff('second', " ~ a ~ ", " ~ b ~ ")") }}{% endmacro %}
 {% macro spark__seconds_between(a, b) %}{{ return("(unix_timestamp(" ~ b ~ ") - unix_timestamp(" ~ a ~ "))") }}{% endmacro %}
+
+{# ISO text with Z of whole seconds since 1970, given as digits. #}
+{% macro epoch_s_to_text(digits) %}{{ return(adapter.dispatch('epoch_s_to_text', 'perennial')(digits)) }}{% endmacro %}
+{% macro default__epoch_s_to_text(digits) %}{{ return("strftime(make_timestamp(try_cast(" ~ digits ~ " as bigint) * 1000000), '%Y-%m-%d %H:%M:%SZ')") }}{% endmacro %}
+{% macro spark__epoch_s_to_text(digits) %}{{ return("date_format(timestamp_seconds(try_cast(" ~ digits ~ " as bigint)), \"yyyy-MM-dd HH:mm:ss'Z'\")") }}{% endmacro %}
