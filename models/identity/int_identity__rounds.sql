@@ -3,7 +3,7 @@ with
 
 searches as (
     select
-        'strong' as search,
+        'strong' as search_name,
         node_key,
         component_key,
         rounds
@@ -12,7 +12,7 @@ searches as (
     union all
 
     select
-        'anonymous' as search,
+        'anonymous' as search_name,
         node_key,
         component_key,
         rounds
@@ -21,12 +21,12 @@ searches as (
 
 final as (
     select
-        search,
+        search_name,
         cast(max(rounds) as bigint) as rounds,
         cast(count(*) as bigint) as node_count,
         cast(count(distinct component_key) as bigint) as component_count
     from searches
-    group by search
+    group by search_name
 )
 
 select * from final
