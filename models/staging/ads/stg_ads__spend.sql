@@ -10,7 +10,7 @@ final as (
         'ads' as source_system,
         -- a missing level of the account tree is a level of its own; a missing platform or day is a missing key
         trim(platform) || '|' || coalesce(trim(account_id), '') || '|' || coalesce(trim(campaign_id), '') || '|'
-        || coalesce(trim(adset_id), '') || '|' || coalesce(trim(ad_id), '') || '|' || trim(daily_spend.date) as source_record_id,
+        || coalesce(trim(adset_id), '') || '|' || coalesce(trim(ad_id), '') || '|' || {{ ts_from_slashes('trim(daily_spend.date)') }} as source_record_id,
         {{ ts_from_slashes('daily_spend.date') }} as spend_date,
         platform as channel,
         cost,

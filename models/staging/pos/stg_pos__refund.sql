@@ -11,7 +11,7 @@ final as (
         receipt_no as source_record_id,
         original_receipt_no as order_ref,
         {{ ts_from_slashes('business_time') }} as refunded_at,
-        case when trim(paid_amount) like '-%' then substring(trim(paid_amount), 2) else paid_amount end as amount,
+        case when {{ re_match('trim(paid_amount)', '^-[0-9]') }} then substring(trim(paid_amount), 2) else paid_amount end as amount,
         store_code as store_ref,
         ids,
         currency,
