@@ -35,7 +35,7 @@ _HINT = re.compile(
 
 @dataclass(frozen=True)
 class Bad:
-    """A record that cannot be landed: its bytes, why, and its fields as far as they could be read."""
+    """A record that cannot be landed: its bytes, why, and its fields as far as they go."""
 
     line: int
     raw: bytes
@@ -99,8 +99,11 @@ def is_footer(fields: list[str], width: int) -> bool:
 
 
 class CsvReader:
-    """Reads the records after the header of one file; afterwards `lines_read` and
-    `continuation_lines` (non-blank lines inside records that began earlier) tell what it covered."""
+    """Reads the records after the header of one file.
+
+    Afterwards `lines_read` tells how many physical lines it covered, and `continuation_lines` how
+    many non-blank ones lay inside records that began earlier.
+    """
 
     def __init__(self, lines: LineReader, delimiter: str, names: list[str], header_line: int):
         plain = lines.plain
@@ -230,7 +233,7 @@ class CsvReader:
         return failed
 
     def _lost_return(self, at: int) -> str:
-        """The carriage return that a text has lost with its line end but that a quoted field keeps."""
+        """The carriage return that a text lost with its line end but a quoted field keeps."""
         return "\r" if self._raws[at].endswith(self._return) else ""
 
     def _next_block(self) -> bool:

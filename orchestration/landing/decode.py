@@ -21,7 +21,7 @@ from orchestration.landing.refusal import Refused
 BLOCK = 16 << 20
 # Also DuckDB's own limit for a line. What is longer is quarantined, not cut.
 MAX_RECORD_BYTES = 2 << 20
-# A line that never ends is read no further than this: such a file has other line ends, or is no text.
+# A line is read no further than this: such a file has other line ends, or is no text.
 MAX_LINE_BYTES = 64 << 20
 UTF8_BOM = b"\xef\xbb\xbf"
 BLANKS = " \t\r\x0b\x0c"
@@ -29,7 +29,7 @@ BLANKS = " \t\r\x0b\x0c"
 
 @dataclass(frozen=True)
 class Plain:
-    """A file of text lines on disk: how to decode it, the bytes to skip at its start, its line end."""
+    """A text file on disk: how to decode it, the bytes to skip at its start, its line end."""
 
     path: Path
     codec: str
@@ -132,7 +132,7 @@ def _contains(path: Path, byte: bytes) -> bool:
 
 
 def transcode(plain: Plain, target: Path) -> Plain | None:
-    """Rewrite a file of another encoding as UTF-8 for the fast path; None when a line does not decode."""
+    """Rewrite a file as UTF-8 for the fast path; None when a line does not decode."""
     if plain.newline == b"\r":
         return None
     with target.open("wb") as output:
@@ -182,13 +182,13 @@ def _is_clean(body: bytes, delimiter: int) -> bool:
 
 
 def _has_short_lines(body: bytes) -> bool:
-    """True when every stretch of half the limit holds a line end, so that no line exceeds the limit."""
+    """True when every stretch of half the limit holds a line end: then no line exceeds it."""
     step = MAX_RECORD_BYTES // 2
     return all(body.find(b"\n", at, at + step) >= 0 for at in range(0, len(body), step))
 
 
 def _has_plain_quotes(body: bytes, delimiter: int) -> bool:
-    """True when quotes only open a field, close it, or stand doubled inside one, never across lines."""
+    """True when quotes only open a field, close it, or stand doubled in one, never across lines."""
     text = np.frombuffer(body, np.uint8)
     quotes = np.flatnonzero(text == 34)
     if len(quotes) % 2 or (np.searchsorted(quotes, np.flatnonzero(text == 10)) % 2).any():

@@ -19,7 +19,7 @@ class Header:
     """Where a file's columns go.
 
     `slots` has one entry per field of a record: the canonical name of a declared column, or the
-    (lower-case) name of an unknown one; `unknown` holds the latter. `line` is the header's own line.
+    (lower-case) name of an unknown one; `unknown` holds the latter. `line` is the header's line.
     """
 
     slots: tuple[str, ...]

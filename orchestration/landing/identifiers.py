@@ -5,7 +5,7 @@ tells that it cannot speak for one person. The flag travels beside the token, be
 nobody sees the value:
 
     placeholder  a word or shape that means "nothing"      masked   digits hidden by a platform
-    relay        a number lent for one delivery            role     a mailbox of a function or throw-away
+    relay        a number lent for one delivery            role     a function's mailbox, throw-away
     invalid      cannot be such an identifier              shared   a landline or hotline
 
 `easy_sql` recognises in SQL the plain majority that needs none of this; both must agree, and tests
@@ -26,92 +26,32 @@ from orchestration.landing.contract import IdRules
 PLACEHOLDER, ROLE, MASKED, RELAY = "placeholder", "role", "masked", "relay"
 INVALID, SHARED = "invalid", "shared"
 
-ROLE_MAILBOXES = frozenset(
-    [
-        "noreply",
-        "no-reply",
-        "no_reply",
-        "donotreply",
-        "do-not-reply",
-        "info",
-        "support",
-        "team",
-        "admin",
-        "administrator",
-        "test",
-        "service",
-        "services",
-        "sales",
-        "contact",
-        "hello",
-        "help",
-        "helpdesk",
-        "office",
-        "mail",
-        "email",
-        "postmaster",
-        "webmaster",
-        "hostmaster",
-        "root",
-        "abuse",
-        "billing",
-        "accounts",
-        "marketing",
-        "newsletter",
-        "feedback",
-        "hr",
-        "jobs",
-        "careers",
-        "press",
-        "enquiries",
-        "inquiries",
-        "customerservice",
-        "customer-service",
-        "customercare",
-        "care",
-        "orders",
-        "order",
-        "shop",
-        "store",
-        "kefu",
-        "service_cn",
-    ]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ROLE_MAILBOXES = _words(
+    """
+    noreply no-reply no_reply donotreply do-not-reply info support team admin administrator test
+    service services sales contact hello help helpdesk office mail email postmaster webmaster
+    hostmaster root abuse billing accounts marketing newsletter feedback hr jobs careers press
+    enquiries inquiries customerservice customer-service customercare care orders order shop
+    store kefu service_cn
+    """
 )
-THROW_AWAY_DOMAINS = frozenset(
-    [
-        "mailinator.com",
-        "guerrillamail.com",
-        "guerrillamail.net",
-        "sharklasers.com",
-        "10minutemail.com",
-        "tempmail.com",
-        "temp-mail.org",
-        "yopmail.com",
-        "trashmail.com",
-        "getnada.com",
-        "dispostable.com",
-        "maildrop.cc",
-        "fakeinbox.com",
-        "throwawaymail.com",
-        "mintemail.com",
-        "mohmal.com",
-        "moakt.com",
-        "linshiyouxiang.net",
-        "chacuo.net",
-        "bccto.me",
-    ]
+THROW_AWAY_DOMAINS = _words(
+    """
+    mailinator.com guerrillamail.com guerrillamail.net sharklasers.com 10minutemail.com
+    tempmail.com temp-mail.org yopmail.com trashmail.com getnada.com dispostable.com maildrop.cc
+    fakeinbox.com throwawaymail.com mintemail.com mohmal.com moakt.com linshiyouxiang.net
+    chacuo.net bccto.me
+    """
 )
-NOBODYS_DOMAINS = frozenset(
-    [
-        "example.com",
-        "example.org",
-        "example.net",
-        "test.com",
-        "localhost.com",
-        "domain.com",
-        "none.com",
-        "null.com",
-    ]
+NOBODYS_DOMAINS = _words(
+    """
+    example.com example.org example.net test.com localhost.com domain.com none.com null.com
+    """
 )
 DUMMY_PHONES = frozenset({"13800138000"})
 PERSONAL_LINES = frozenset(
@@ -209,7 +149,7 @@ def _phone(text: str) -> Normal:
 
 
 def _is_dummy(digits: str) -> bool:
-    """A known test number, one digit over and over, counted up or down, or mostly trailing zeros."""
+    """A known test number, one digit over and over, counted up or down, or trailing zeros."""
     return (
         digits in DUMMY_PHONES
         or len(set(digits)) == 1

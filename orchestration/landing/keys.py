@@ -79,7 +79,7 @@ def check_key_id(data_root: Path, key: bytes) -> None:
     known = target.read_text(encoding="utf-8").strip()
     if known != mine:
         raise UserError(
-            f"{data_root} was landed with another key (id {known}, not {mine}), so its tokens would "
-            "match nothing; set PERENNIAL_KEY to that key, or land everything anew in another "
-            "data root."
+            f"{data_root} was landed with another key (id {known}, not {mine}), so its tokens "
+            "would match nothing; set PERENNIAL_KEY to that key, or land everything anew in "
+            "another data root."
         )

@@ -51,7 +51,7 @@ class Quarantine:
         self._stack.__exit__(*exception)
 
     def add(self, bad: Bad, key_values: list[str | None]) -> None:
-        """Take a bad record; `key_values` are the values of the table's key columns, if readable."""
+        """Take a bad record; `key_values` are those of the table's key columns, if readable."""
         row_key = None
         if key_values and all(key_values):
             text = "|".join(key_values)

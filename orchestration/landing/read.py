@@ -1,4 +1,4 @@
-"""From one file to the DuckDB table `src`: fast where the bytes are plain, record by record where not.
+"""From one file to the DuckDB table `src`: fast where the bytes are plain, else by record.
 
 `src` holds text only: `d<i>` for the i-th declared column, `u<j>` for undeclared ones, `warning`,
 and for JSON `other` (undeclared members); empty text is NULL. Its row order is the file's.
@@ -64,7 +64,7 @@ class Job:
 
 
 def read_file(job: Job) -> Read:
-    """Fill `src` and the quarantine from one file. Raises Refused when the file cannot be landed."""
+    """Fill `src` and the quarantine from one file. Raises Refused when it cannot be landed."""
     if job.format == "parquet":
         return _read_parquet(job)
     path = job.path

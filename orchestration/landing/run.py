@@ -63,8 +63,8 @@ class LandingResult:
         """One line for people."""
         waiting = f", {self.waiting} still being written" if self.waiting else ""
         return (
-            f"{self.landed} files landed ({self.raw_count:,} records = {self.landed_count:,} landed + "
-            f"{self.quarantined_count:,} quarantined), {self.known} known before, "
+            f"{self.landed} files landed ({self.raw_count:,} records = {self.landed_count:,} "
+            f"landed + {self.quarantined_count:,} quarantined), {self.known} known before, "
             f"{self.skipped} with the bytes of another file, {len(self.refused)} refused{waiting}"
         )
 
@@ -115,11 +115,10 @@ def land(
         work = _Landing(data_root, rules, tokeniser, run_id, progress, ledger)
         work.settle_seconds, work.is_fast_allowed = settle_seconds, is_fast_allowed
         limited = set(channels) if channels is not None else None
-        found, refused = ([], [])
+        found, refused = [], []
         if landing.is_dir():
-            found, refused = discover(
-                landing, sources.channels, active | (limited or set()), limited
-            )
+            active |= limited or set()
+            found, refused = discover(landing, sources.channels, active, limited)
         with work.connected(memory_limit, threads):
             work.run(found, refused, limited)
         ledger.close()
@@ -170,7 +169,7 @@ def _check_identifier_types(sources: Sources, rules: IdRules) -> None:
 
 @contextmanager
 def _only_one(data_root: Path) -> Iterator[None]:
-    """Let one landing at a time work on a data root. Raises UserError naming the other's process."""
+    """Let one landing at a time work on a data root; UserError names the other's process."""
     folder = data_root / "ledger"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+", encoding="utf-8") as lock:

@@ -47,7 +47,7 @@ class Use:
 
 
 class Transform:
-    """Turns one file's `src` into landed rows, tokens for the vault, and leftovers for the vault."""
+    """Turns one file's `src` into landed rows, and tokens and leftovers for the vault."""
 
     def __init__(
         self,
@@ -336,7 +336,8 @@ class Transform:
         )
         if not cases:
             return "[]"
-        return f"case when {use.source} is null then [] else case {use.type_sql}{cases} else [] end end"
+        warning = f"case {use.type_sql}{cases} else [] end"
+        return f"case when {use.source} is null then [] else {warning} end"
 
     def _joins(self) -> list[str]:
         """Left joins of every token table to `src`."""
@@ -375,18 +376,18 @@ class Transform:
         return True
 
     def write_leftovers(self, path: Path) -> bool:
-        """Write undeclared values, and what the rows had to drop, for the vault; False when none."""
+        """Write undeclared values, and what rows had to drop, for the vault; False when none."""
         unreadable = [
             f"{_literal(column.name)}: {alias}.dropped" for column, _, alias in self._arrays
         ]
-        dropped = f"to_json({{{', '.join(unreadable)}}})" if unreadable else "null"
+        dropped = f"cast(to_json({{{', '.join(unreadable)}}}) as varchar)" if unreadable else "null"
         has_dropped = " or ".join(f"{alias}.dropped is not null" for _, _, alias in self._arrays)
         other = "src.other" if self._read.has_other else "null"
         columns = {
             "_file_sha": f"'{self._sha}'",
             "_line": f"cast({self._line} as bigint)",
             "_row_key": self._row_key,
-            "_unreadable": f"case when {has_dropped or 'false'} then cast({dropped} as varchar) end",
+            "_unreadable": f"case when {has_dropped or 'false'} then {dropped} end",
             "_other": f"cast({other} as varchar)",
         }
         filled = [has_dropped] if has_dropped else []
