@@ -33,7 +33,7 @@
 {# Stops the build with a sentence when fixed cuts are asked for and the chosen set does not hold them all. #}
 {% macro require_fixed_cuts() %}
   {% set config = ref('rfm_config') %}
-  {% if execute and setting('rfm_method') == 'fixed' and load_relation(config) is not none %}
+  {% if execute and setting('rfm_method') == 'fixed' and config.schema and load_relation(config) is not none %}
     {% set name = setting('rfm_config_name') %}
     {% set found = run_query("select dimension, count(*), count(distinct cut_value), max(cut_number) from " ~ config ~ " where config_name = " ~ setting_text('rfm_config_name') ~ " group by dimension") %}
     {% set complete = [] %}

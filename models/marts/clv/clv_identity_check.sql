@@ -1,0 +1,60 @@
+-- One row per customer on as_of: each realised CLV formula against its parts, added up again on a second path.
+-- Formula A must be net sales less both costs, formula C net sales less acquisition, formula B times the years the gross profit.
+-- Measured against its own factors a formula could not fail, so the parts come from core's order state and the spend rows.
+-- A formula that is NULL because a cost is not landed is compared without that cost's part: NULL must meet NULL.
+with
+
+as_of as (
+    select as_of from {{ ref('int_core__as_of') }}
+),
+
+clv as (
+    select customer_clv.*
+    from {{ ref('customer_clv') }} as customer_clv
+    inner join as_of on customer_clv.as_of = as_of.as_of
+),
+
+parts as (
+    select
+        clv.customer_id,
+        clv.as_of,
+        clv.currency,
+        clv.clv_formula_a_realised,
+        clv.clv_formula_b_per_year,
+        clv.clv_formula_c_realised,
+        coalesce(sales.net_sales_amount, 0) as net_sales_amount,
+        case when clv.cac_basis not in ('not_landed', 'before_spend') then coalesce(costs.acquisition_amount, 0) end
+            as acquisition_amount,
+        case when clv.maintenance_amount is not null then coalesce(costs.maintenance_amount, 0) end as maintenance_amount,
+        case when sales.first_order_on is not null then sales.profit_amount end as profit_amount,
+        greatest({{ days_between('sales.first_order_on', 'clv.as_of') }}, 30) / 365.25 as years_observed
+    from clv
+    left join {{ ref('int_clv__check_sales') }} as sales on clv.customer_id = sales.customer_id
+    left join {{ ref('int_clv__check_costs') }} as costs on clv.customer_id = costs.customer_id
+),
+
+expected as (
+    select
+        *,
+        net_sales_amount - acquisition_amount - maintenance_amount as formula_a_expected,
+        net_sales_amount - acquisition_amount as formula_c_expected,
+        clv_formula_b_per_year * years_observed as formula_b_profit
+    from parts
+),
+
+final as (
+    select
+        cast(customer_id as string) as customer_id,
+        cast(as_of as date) as as_of,
+        cast(currency as string) as currency,
+        cast(net_sales_amount as decimal(18,4)) as net_sales_amount,
+        cast(acquisition_amount as decimal(18,4)) as acquisition_amount,
+        cast(maintenance_amount as decimal(18,4)) as maintenance_amount,
+        cast(profit_amount as decimal(18,4)) as profit_amount,
+        cast({{ difference('clv_formula_a_realised', 'formula_a_expected') }} as decimal(18,4)) as formula_a_difference,
+        cast({{ difference('formula_b_profit', 'profit_amount') }} as decimal(18,4)) as formula_b_difference,
+        cast({{ difference('clv_formula_c_realised', 'formula_c_expected') }} as decimal(18,4)) as formula_c_difference
+    from expected
+)
+
+select * from final
