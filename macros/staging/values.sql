@@ -53,6 +53,22 @@
   {{- return("cast(try_cast(" ~ expression ~ " as decimal(18,4)) as string)") -}}
 {% endmacro %}
 
+{# Text of a sum, difference or product of text columns: exact('price', '*', 'quantity', '-', 'discount?'). A column marked
+   with ? counts as 0 where it is not given; any other that is missing or unreadable makes the result NULL. #}
+{% macro exact() %}
+  {%- set terms = [] -%}
+  {%- for term in varargs -%}
+    {%- if term in ('+', '-', '*') -%}
+      {%- do terms.append(term) -%}
+    {%- elif term.endswith('?') -%}
+      {%- do terms.append('coalesce(' ~ read_decimal(term[:-1]) ~ ', 0)') -%}
+    {%- else -%}
+      {%- do terms.append('(' ~ read_decimal(term) ~ ')') -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {{- return(decimal_text(terms | join(' '))) -}}
+{% endmacro %}
+
 {# male or female, NULL when not stated. #}
 {% macro gender_text(column) %}
   {%- set sql -%}

@@ -8,7 +8,7 @@ campaigns as (
 final as (
     select
         'ads' as source_system,
-        platform || '|' || campaign_id as source_record_id,
+        trim(platform) || '|' || trim(campaign_id) as source_record_id,
         name,
         campaign_type,
         start_at,

@@ -17,7 +17,7 @@ final as (
         case
             when {{ is_unreadable('retail_disc') }} then retail_disc
             when {{ is_unreadable('coupon_match_disc') }} then coupon_match_disc
-            else {{ decimal_text('(' ~ read_decimal('retail_disc') ~ ') + (' ~ read_decimal('coupon_match_disc') ~ ')') }}
+            else {{ exact('retail_disc', '+', 'coupon_match_disc') }}
         end as line_discount,
         {{ lineage('completejourney', 'transactions') }}
     from transactions

@@ -58,15 +58,15 @@ final as (
         -- the newer shape states goods only after discounts
         case
             when trim(orders.total_line_items_price) <> '' then orders.total_line_items_price
-            else {{ decimal_text('(' ~ read_decimal('orders.subtotal_price') ~ ') + (' ~ read_decimal('orders.total_discounts') ~ ')') }}
+            else {{ exact('orders.subtotal_price', '+', 'orders.total_discounts') }}
         end as goods_amount,
         orders.total_discounts as discount_amount,
         -- the older shape does not state shipping: it is what remains of the total
         case
             when trim(orders.total_shipping_price_set_shop_amount) <> '' then orders.total_shipping_price_set_shop_amount
             when lower(trim(orders.taxes_included)) = 'true'
-                then {{ decimal_text('(' ~ read_decimal('orders.total_price') ~ ') - (' ~ read_decimal('orders.subtotal_price') ~ ')') }}
-            else {{ decimal_text('(' ~ read_decimal('orders.total_price') ~ ') - (' ~ read_decimal('orders.subtotal_price') ~ ') - (' ~ read_decimal('orders.total_tax') ~ ')') }}
+                then {{ exact('orders.total_price', '-', 'orders.subtotal_price') }}
+            else {{ exact('orders.total_price', '-', 'orders.subtotal_price', '-', 'orders.total_tax') }}
         end as shipping_amount,
         orders.total_tax as tax_amount,
         orders.taxes_included as tax_included,

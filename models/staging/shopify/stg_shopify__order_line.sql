@@ -24,7 +24,7 @@ amounts as (
         case
             when trim(lines.price) <> '' and {{ read_decimal('lines.price') }} is null then lines.price
             when trim(lines.price) <> ''
-                then {{ decimal_text('(' ~ read_decimal('lines.price') ~ ') * (' ~ read_decimal('lines.quantity') ~ ')') }}
+                then {{ exact('lines.price', '*', 'lines.quantity') }}
             else lines.original_total_set_shop_amount
         end as total
     from lines
@@ -40,7 +40,7 @@ final as (
         case
             when {{ is_unreadable('discount') }} then discount
             when {{ is_unreadable('total') }} then total
-            else {{ decimal_text('(' ~ read_decimal('total') ~ ') - coalesce(' ~ read_decimal('discount') ~ ', 0)') }}
+            else {{ exact('total', '-', 'discount?') }}
         end as line_paid,
         variant_id as product_ref,
         price as unit_price,

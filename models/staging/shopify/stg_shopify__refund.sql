@@ -30,7 +30,7 @@ of_lines as (
         case
             when {{ is_unreadable('refund_lines.subtotal') }} or lower(trim(orders.taxes_included)) = 'true' then refund_lines.subtotal
             when {{ is_unreadable('refund_lines.total_tax') }} then refund_lines.total_tax
-            else {{ decimal_text('(' ~ read_decimal('refund_lines.subtotal') ~ ') + coalesce(' ~ read_decimal('refund_lines.total_tax') ~ ', 0)') }}
+            else {{ exact('refund_lines.subtotal', '+', 'refund_lines.total_tax?') }}
         end as amount,
         refund_lines.order_line_id as order_line_ref,
         refund_lines.location_id as store_ref,
@@ -53,7 +53,7 @@ adjusted as (
         case
             when {{ is_unreadable('amount') }} then amount
             when {{ is_unreadable('tax_amount') }} then tax_amount
-            else {{ decimal_text('- (' ~ read_decimal('amount') ~ ') - coalesce(' ~ read_decimal('tax_amount') ~ ', 0)') }}
+            else {{ exact('-', 'amount', '-', 'tax_amount?') }}
         end as money_back
     from adjustments
 ),
