@@ -4,6 +4,8 @@
   {%- set root = env_var('PERENNIAL_DATA', 'data') -%}
   {%- if relation.schema == 'landing' and relation.identifier == 'files' -%}
     {%- set file = root ~ '/ledger/files.parquet' -%}
+  {%- elif relation.schema == 'rules' -%}
+    {%- set file = root ~ '/landed/rules/' ~ relation.identifier ~ '/rules.parquet' -%}
   {%- else -%}
     {%- set file = root ~ '/landed/' ~ relation.schema ~ '/' ~ relation.identifier ~ '/_empty.parquet' -%}
   {%- endif -%}
