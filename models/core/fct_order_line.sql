@@ -19,9 +19,11 @@ orders as (
     from {{ ref('int_core__orders') }}
 ),
 
+-- An open version ends at the end of time, not at NULL: a join on "is null or" compares every line with every product.
 products as (
     select
-        product_key, version_number, valid_from, valid_to, category_l1, category_l2, unit_cost_amount, cost_currency, margin_rate
+        product_key, version_number, valid_from, coalesce(valid_to, cast('9999-12-31' as timestamp)) as valid_to, category_l1,
+        category_l2, unit_cost_amount, cost_currency, margin_rate
     from {{ ref('dim_product') }}
 ),
 
@@ -63,7 +65,7 @@ priced as (
     left join products as p
         on p.product_key = v.product_key
         and v.ordered_at >= p.valid_from
-        and (p.valid_to is null or v.ordered_at < p.valid_to)
+        and v.ordered_at < p.valid_to
     -- The category does not wait for a version to be in force.
     left join products as q on q.product_key = v.product_key and q.version_number = 1
     left join costs as c2
