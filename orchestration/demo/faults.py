@@ -22,34 +22,39 @@ BAD_BYTES = b"\xff\xfe"
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of broken record: what it is called, where it is made, and the expected reason.
+    """A kind of broken record: what it is called, and the reason that quarantine must give.
 
-    `column` is set to `value` where given; otherwise the shape of the record is broken. `reason` is
-    what the unified layer calls it, or `landing` where the reader already sends it to quarantine.
+    `column` is set to `value` where given, which the unified layer finds; otherwise the shape of the
+    record is broken, which landing finds.
     """
 
     code: str
-    reason: str = "landing"
+    reason: str
     column: str | None = None
     value: str | None = None
     records: int = 1
 
+    @property
+    def stage(self) -> str:
+        """Which layer quarantines the record: landing or unified."""
+        return "landing" if self.column is None else "unified"
+
 
 SHAPE_CSV = (
-    Fault("short_row"),
-    Fault("long_row"),
-    Fault("undecodable_bytes"),
-    Fault("repeated_header"),
-    Fault("footer"),
+    Fault("short_row", "short_row"),
+    Fault("long_row", "long_row"),
+    Fault("undecodable_bytes", "undecodable_line"),
+    Fault("repeated_header", "repeated_header"),
+    Fault("footer", "short_row"),
 )
 SHAPE_JSON = (
-    Fault("cut_off"),
-    Fault("duplicate_member"),
-    Fault("two_objects"),
-    Fault("undecodable_bytes"),
-    Fault("lone_surrogate"),
-    Fault("not_a_number"),
-    Fault("not_an_object"),
+    Fault("cut_off", "bad_json"),
+    Fault("duplicate_member", "duplicate_member"),
+    Fault("two_objects", "several_objects"),
+    Fault("undecodable_bytes", "undecodable_line"),
+    Fault("lone_surrogate", "lone_surrogate"),
+    Fault("not_a_number", "number_not_finite"),
+    Fault("not_an_object", "not_an_object"),
 )
 
 

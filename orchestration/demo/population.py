@@ -516,11 +516,11 @@ def _order_details(con: duckdb.DuckDBPyConnection, draws: Draws) -> None:
         priced as (
             select
                 *,
-                case when state in ('zero_paid', 'free') then 0 when state = 'exchange' then 2000
+                case when state in ('zero_paid', 'free', 'exchange') then 0
                     when state = 'recharge' then 20000 * (1 + {draws.below('order.recharge', 'o', 5)})
                     else value_c end as paid_c,
                 case when channel in ('shopify', 'tmall') and value_c < 9700
-                    and state not in ('zero_paid', 'free', 'recharge') then 800 else 0 end as ship_c
+                    and state not in ('zero_paid', 'free', 'exchange', 'recharge') then 800 else 0 end as ship_c
             from routed
         )
         select
@@ -649,9 +649,7 @@ def _lines(con: duckdb.DuckDBPyConnection, draws: Draws) -> None:
             product.sku,
             stepped.quantity,
             product.price_c,
-            case when stepped.state in ('zero_paid', 'free') then 0
-                when stepped.state = 'exchange' then (case when stepped.j = 0 then 2000 else 0 end)
-                else stepped.target_c end as paid_c
+            case when stepped.state in ('zero_paid', 'free', 'exchange') then 0 else stepped.target_c end as paid_c
         from stepped
         inner join product on stepped.category = product.category and stepped.step = product.step
         order by stepped.line

@@ -233,7 +233,8 @@ def _expectations(
     (orderless,) = one(
         "select coalesce(sum(amount), 0) from (" + REFUNDS + ") where order_record_id is null"
     ).fetchone()
-    (spent,) = one("select sum(cost_c) from spend where cost_kind = 'acquisition'").fetchone()
+    (spent,) = one(
+        "select cast(demo_money(sum(cost_c)) as decimal(18, 4)) from spend where cost_kind = 'acquisition'").fetchone()
     by_reason = dict(
         one(
             "select exclusion_reason, count(*) from truth_orders where not is_valid group by 1 order by 1"
@@ -257,7 +258,7 @@ def _expectations(
             "net_sales_by_refund_day": str(totals[5] + full_paid - full_refunded - orderless),
             "orderless_refunds": str(orderless),
             "refunded_above_paid": str(totals[8] or 0),
-            "acquisition_spend": str((spent or 0) / 100),
+            "acquisition_spend": str(spent),
         },
         "process": {
             "purchases": "BG/NBD",

@@ -137,6 +137,7 @@ class BrokenTruth:
     file_name: str
     line: int
     fault: str
+    stage: str
     reason: str
 
 
@@ -241,8 +242,15 @@ class Writer:
         return feed.expand.replace("{rows}", rows) if feed.expand else rows
 
     def _break(self, feed: Feed) -> dict[int, list[tuple[Fault, str]]]:
-        """`feed_broken`: the broken records as lines, beside the good records they were made from."""
-        (total,) = self.con.execute("select coalesce(sum(_rows), 0) from feed_rows").fetchone()
+        """`feed_broken`: the broken records as lines, beside the good records they were made from.
+
+        Records whose shape is broken all go into one delivery, the smallest in which they stay rare,
+        as one bad export would do it; broken values lie anywhere.
+        """
+        sizes = self.con.execute(
+            "select _file, sum(_rows) from feed_rows group by 1 order by 2, 1"
+        ).fetchall()
+        total = sum(rows for _, rows in sizes)
         budget = min(int(total * BROKEN_SHARE), BROKEN_OF_A_KIND * len(feed.faults))
         if total < SMALLEST_BROKEN_TABLE or not budget:
             return {}
@@ -251,40 +259,51 @@ class Writer:
             fault = feed.faults[turn % len(feed.faults)]
             if sum(f.records for f in planned) + fault.records <= budget:
                 planned.append(fault)
-        order = self.draws.bits(f"broken.{feed.channel}.{feed.table}", "_id")
-        self.con.execute(
-            f"""
-            create or replace temp table feed_models as
-            select * from feed_rows
-            where _copy = 0 and _is_newest and _file = _due and _rows > 0 and ({feed.models})
-            order by {order}, _id limit {len(planned)}
-            """
+        shapes = [fault for fault in planned if fault.stage == "landing"]
+        values = [fault for fault in planned if fault.stage != "landing"]
+        bad_export = next(
+            (n for n, rows in sizes if rows * BROKEN_SHARE >= len(shapes)), sizes[-1][0]
         )
         by_file: dict[int, list[tuple[Fault, str]]] = {}
         lines: list[tuple[int, int, int, int, str]] = []
-        models = self._models(feed)
-        for number, (fault, model) in enumerate(zip(planned, models, strict=False)):
-            file_number, at_s, row_id, values = model
+        pairs = list(zip(shapes, self._models(feed, len(shapes), bad_export), strict=False))
+        pairs += zip(values, self._models(feed, len(values)), strict=False)
+        for number, (fault, model) in enumerate(pairs):
+            file_number, at_s, row_id, texts = model
             fresh = feed.fresh_key(number) if feed.fresh_key else None
             columns = feed.columns_of(file_number)
             maker = break_csv if feed.layout == "csv" else break_json
-            for part, line in enumerate(maker(fault, columns, values, feed.key, fresh)):
+            for part, line in enumerate(maker(fault, columns, texts, feed.key, fresh)):
                 lines.append((file_number, at_s, row_id, 1 + part + 2 * number, line))
                 by_file.setdefault(file_number, []).append((fault, line))
         self.con.execute(
             "create or replace temp table feed_broken"
             " (_file bigint, _at_s bigint, _id bigint, _broken bigint, _text varchar)"
         )
-        for start in range(0, len(lines), 200):
-            part = lines[start : start + 200]
-            marks = ", ".join("(?, ?, ?, ?, ?)" for _ in part)
+        if lines:
+            marks = ", ".join("(?, ?, ?, ?, ?)" for _ in lines)
             self.con.execute(
-                f"insert into feed_broken values {marks}", [value for row in part for value in row]
+                f"insert into feed_broken values {marks}", [value for row in lines for value in row]
             )
         return by_file
 
-    def _models(self, feed: Feed) -> list[tuple[int, int, int, list[str | None]]]:
-        """Values of the good records from which broken ones are made, one list a record."""
+    def _models(
+        self, feed: Feed, count: int, number: int | None = None
+    ) -> list[tuple[int, int, int, list[str | None]]]:
+        """Good records to make broken ones from, of one delivery where a number is given.
+
+        Each is (delivery, moment, id, texts of its fields).
+        """
+        order = self.draws.bits(f"broken.{feed.channel}.{feed.table}", "_id")
+        within = "true" if number is None else f"_file = {number}"
+        self.con.execute(
+            f"""
+            create or replace temp table feed_models as
+            select * from feed_rows
+            where _copy = 0 and _is_newest and _rows > 0 and ({feed.models}) and {within}
+            order by {order}, _id, _version limit {count}
+            """
+        )
         found = []
         for is_older in (True, False):
             columns = feed.older if is_older else feed.columns
@@ -293,9 +312,9 @@ class Writer:
             side = "<" if is_older else ">="
             rows = f"(select * from feed_models where _file {side} {feed.older_files})"
             fields = ", ".join(f"cast({column.sql} as varchar)" for column in columns)
+            first = "where _record = 0" if feed.expand else ""
             found += self.con.execute(
-                f"select _file, _at_s, _id, [{fields}] from ({self._expanded(feed, rows)}) "
-                "qualify row_number() over (partition by _id order by _at_s, _version) = 1"
+                f"select _file, _at_s, _id, [{fields}] from ({self._expanded(feed, rows)}) {first}"
             ).fetchall()
         return sorted(found, key=lambda row: (row[2], row[0]))
 
@@ -350,7 +369,7 @@ class Writer:
         copy_to = None
         if feed.repeated_file == number:
             stem, dot, rest = truth.file_name.partition(".")
-            copy_to = folder / f"{stem} (1){dot}{rest}"
+            copy_to = folder / f"{stem}_again{dot}{rest}"
             self.written.files.append(
                 FileTruth(
                     feed.channel, feed.table, copy_to.name, feed.layout, feed.encoding,
@@ -429,7 +448,7 @@ class Writer:
             self.written.broken.append(
                 BrokenTruth(
                     feed.channel, feed.table, truth.file_name, int(place) + first,
-                    fault.code, fault.reason,
+                    fault.code, fault.stage, fault.reason,
                 )
             )
         truth.raw += len(broken)
