@@ -167,7 +167,7 @@ final as (
         case
             when fault is not null then fault
             when copy_number = 1 and age_rank = 1 and versions_of_that_age > 1 then 'conflicting_versions'
-        end as reason
+        end as _reason
     from versions
 )
 
@@ -228,7 +228,7 @@ select
     _file_sha,
     _line,
     _is_primary,
-    reason
+    _reason as reason
 from {{ ref('int_unified__' ~ entity ~ '_records') }}
 where outcome = 'quarantined'
 {% endmacro %}

@@ -6,12 +6,12 @@ with
 {% for entity in entities() -%}
 {{ entity }}_records as (
     select
-        _channel, _table, _file_sha, '{{ entity }}' as entity, outcome, reason,
+        _channel, _table, _file_sha, '{{ entity }}' as entity, outcome, _reason as reason,
         count(*) as records,
         count(*) filter (where has_warning) as warnings
     from {{ ref('int_unified__' ~ entity ~ '_records') }}
     where _is_primary
-    group by _channel, _table, _file_sha, outcome, reason
+    group by _channel, _table, _file_sha, outcome, _reason
 ),
 
 {% endfor -%}

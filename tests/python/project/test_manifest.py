@@ -12,7 +12,7 @@ PROJECT = Path(__file__).parents[3]
 
 # What a layer may read. Marts read core and nothing below it; the quality marts also read the accounting of rows.
 MAY_READ = {
-    "staging": {"source"},
+    "staging": {"source", "seed"},
     "unified": {"staging", "unified", "seed", "source.landing"},
     "identity": {"unified", "identity", "seed", "source.rules"},
     "core": {"unified", "identity", "core", "seed"},
