@@ -147,9 +147,9 @@ def transcode(plain: Plain, target: Path) -> Plain | None:
 def scan(plain: Plain, delimiter: str) -> Scan:
     """Check the bytes of a UTF-8 file for whatever DuckDB's reader and ours might see differently.
 
-    Clean means: valid UTF-8, one kind of line end, no blank line except at the end, no NUL, no byte
-    order mark inside, no overlong line, and quotes only where they open and close a field within
-    one line. Then a record is a line.
+    Clean means: one kind of line end, no blank line except at the end, no NUL, no byte order mark
+    inside, no overlong line, and quotes only where they open and close a field within one line.
+    Then a record is a line. (That it is valid UTF-8, DuckDB checks itself.)
     """
     lines = newlines = returns = 0
     blocks = _blocks(plain)
@@ -157,27 +157,26 @@ def scan(plain: Plain, delimiter: str) -> Scan:
     while block:
         following = next(blocks, b"")
         body = block if following else block.rstrip(b"\r\n") + b"\n"
-        newlines += block.count(b"\n")
-        returns += block.count(b"\r")
-        if not _is_clean(body, ord(delimiter)) or block.count(b"\r") != block.count(b"\r\n"):
+        returns_here = block.count(b"\r") if b"\r" in block else 0
+        if returns_here and returns_here != block.count(b"\r\n"):
             return Scan(False)
-        lines += body.count(b"\n")
+        if not _is_clean(body, ord(delimiter), returns_here > 0):
+            return Scan(False)
+        lines_here = body.count(b"\n")
+        lines += lines_here
+        newlines += lines_here if following else block.count(b"\n")
+        returns += returns_here
         block = following
     return Scan(returns in (0, newlines), lines, returns > 0)
 
 
-def _is_clean(body: bytes, delimiter: int) -> bool:
+def _is_clean(body: bytes, delimiter: int, has_returns: bool) -> bool:
     if b"\0" in body or body.startswith((b"\n", b"\r\n")) or b"\n\n" in body:
         return False
-    if b"\n\r\n" in body or not _has_short_lines(body):
+    if (has_returns and b"\n\r\n" in body) or not _has_short_lines(body):
         return False
-    if not body.isascii():
-        if UTF8_BOM in body:
-            return False
-        try:
-            body.decode("utf-8")
-        except UnicodeDecodeError:
-            return False
+    if not body.isascii() and UTF8_BOM in body:
+        return False
     return b'"' not in body or _has_plain_quotes(body, delimiter)
 
 

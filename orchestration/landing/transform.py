@@ -1,14 +1,16 @@
 """From `src` (text as it came) to the landed rows: identifiers and personal data become tokens.
 
 Only distinct values are normalised and hashed, and joined back. The plain majority is normalised in
-SQL, the rest in Python; both by the rules of identifiers.py.
+SQL, the rest in Python; both by the rules of identifiers.py. Tokens of a column whose type and
+scope are fixed stand in a table of their own (`tok<n>`: raw, normalised, flag, token); those of
+columns that name them row by row, and of arrays, in `tok`, which has id_type and id_scope too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -23,27 +25,59 @@ from orchestration.landing.tokens import Tokeniser
 
 PII = "pii"
 _BATCH = 50_000
-_PARQUET = "(format parquet, compression zstd)"
+# Tokens hardly compress: a higher level costs much time for a few percent of size.
+_PARQUET = "(format parquet, compression zstd, compression_level 1)"
 _ELEMENT = "struct(t varchar, s varchar, v varchar, j varchar)"
+_TOKEN_TABLE = "(id_type varchar, id_scope varchar, raw varchar, normalised varchar, flag varchar)"
 
 
 @dataclass(frozen=True)
 class Use:
-    """A column of `src` whose values become tokens: SQL for type and scope of each value."""
+    """A column of `src` whose values become tokens.
+
+    `id_type` and `scope` are literals, or `type_source` and `scope_source` the columns of `src`
+    that hold them row by row. `alias` names the joined tokens, `tokens` their table.
+    """
 
     column: Column
     source: str
-    type_sql: str
-    scope_sql: str
     alias: str
-    scope_source: str | None = None
+    id_type: str
+    scope: str
+    type_source: str | None
+    scope_source: str | None
+    tokens: str
 
     @property
-    def is_constant(self) -> bool:
+    def is_fixed(self) -> bool:
         """True when type and scope are the same for every row."""
-        return self.column.identifier is None or not (
-            self.column.identifier.type_column or self.column.identifier.scope_column
-        )
+        return self.tokens != "tok"
+
+    @property
+    def is_typed_by_row(self) -> bool:
+        """True when each row names the type, which may be one that nobody knows."""
+        return bool(self.column.identifier and self.column.identifier.type_column)
+
+    @property
+    def type_sql(self) -> str:
+        """SQL for the identifier type of a row of `src`."""
+        if self.type_source:
+            return f"coalesce(lower(trim(src.{self.type_source})), '')"
+        return _literal(self.id_type)
+
+    @property
+    def scope_sql(self) -> str:
+        """SQL for the scope of a row of `src`; needs `scope_join`."""
+        if self.scope_source:
+            return f"coalesce({self.alias}s.scope, '')"
+        return _literal(self.scope)
+
+    @property
+    def scope_join(self) -> str:
+        """SQL that joins the normal form of the row's scope, if it is a column."""
+        if not self.scope_source:
+            return ""
+        return f" left join scopes as {self.alias}s on {self.alias}s.raw = src.{self.scope_source}"
 
 
 class Transform:
@@ -60,7 +94,9 @@ class Transform:
     ):
         self._con, self._table, self._read = con, table, read
         self._rules, self._tokeniser, self._sha = rules, tokeniser, sha
-        self._uses = self._find_uses()
+        self._fixed: dict[tuple[str, str], str] = {}
+        self._flagged: set[str] = set()
+        self._uses = [use for column in table.columns if (use := self._use(column))]
         self._arrays = [
             (column, read.present[column.name], f"a{i}")
             for i, column in enumerate(table.columns)
@@ -68,171 +104,150 @@ class Transform:
         ]
 
     def prepare(self) -> None:
-        """Make the tables of tokens: `tok` of distinct values, `arrays` of distinct id arrays."""
-        self._con.execute("create or replace temp table scopes (raw varchar, scope varchar)")
-        for use in self._uses:
-            if use.scope_source:
-                self._collect_scopes(use.scope_source)
-        self._con.execute(
-            "create or replace temp table elements "
-            "(array_id bigint, id_type varchar, id_scope varchar, raw varchar)"
+        """Make the tables of tokens, and `arrays` of distinct texts of id arrays."""
+        self._create("scopes", "(raw varchar, scope varchar)")
+        self._create(
+            "elements", "(array_id bigint, id_type varchar, id_scope varchar, raw varchar)"
         )
-        self._con.execute(
-            "create or replace temp table arrays "
-            "(array_id bigint, name varchar, text varchar, warnings varchar[], dropped varchar)"
+        self._create(
+            "arrays",
+            "(array_id bigint, name varchar, text varchar, warnings varchar[], dropped varchar)",
         )
+        for source in sorted({use.scope_source for use in self._uses if use.scope_source}):
+            self._collect_scopes(source)
         for column, source, _ in self._arrays:
             self._parse_arrays(column.name, source)
-        self._tokenise()
+        for (id_type, scope), tokens in self._fixed.items():
+            sources = [use.source for use in self._uses if use.tokens == tokens]
+            self._tokenise_fixed(id_type, scope, tokens, sources)
+        self._tokenise_the_rest()
 
     # ---- what becomes a token -------------------------------------------------------------
 
-    def _find_uses(self) -> list[Use]:
-        uses = []
-        for i, column in enumerate(self._table.columns):
-            source = self._read.present.get(column.name)
-            if source is None:
-                continue
-            if column.is_pii_token:
-                uses.append(Use(column, source, f"'{PII}'", f"'{column.name}'", f"t{i}"))
-            if column.identifier is None:
-                continue
-            identifier, scope_source = column.identifier, None
-            type_sql = _literal(identifier.type or "")
-            if identifier.type_column:
-                held = self._read.present.get(identifier.type_column)
-                type_sql = f"coalesce(lower(trim({held})), '')" if held else "''"
-            scope_sql = _literal(clean(identifier.scope))
-            if identifier.scope_column:
-                scope_source = self._read.present.get(identifier.scope_column)
-                scope_sql = f"coalesce(s{i}.scope, '')" if scope_source else "''"
-            uses.append(Use(column, source, type_sql, scope_sql, f"t{i}", scope_source))
-        return uses
+    def _use(self, column: Column) -> Use | None:
+        present = self._read.present
+        source, identifier = present.get(column.name), column.identifier
+        if source is None or not (identifier or column.is_pii_token):
+            return None
+        id_type, scope = PII, column.name
+        type_source = scope_source = None
+        if identifier:
+            id_type, scope = identifier.type or "", clean(identifier.scope)
+            type_source = present.get(identifier.type_column or "")
+            scope_source = present.get(identifier.scope_column or "")
+        is_fixed = not (type_source or scope_source or id_type == "")
+        tokens = self._table_of(id_type, scope) if is_fixed else "tok"
+        alias = f"t{source[1:]}"
+        return Use(column, source, alias, id_type, scope, type_source, scope_source, tokens)
+
+    def _table_of(self, id_type: str, scope: str) -> str:
+        return self._fixed.setdefault((id_type, scope), f"tok{len(self._fixed)}")
 
     def _collect_scopes(self, source: str) -> None:
-        values = self._con.execute(
+        found = self._con.execute(
             f"select distinct {source} from src where {source} is not null "
             f"and {source} not in (select raw from scopes)"
         ).fetchall()
-        pairs = pa.table(
-            {
-                "raw": pa.array([raw for (raw,) in values], pa.string()),
-                "scope": pa.array([clean(raw) for (raw,) in values], pa.string()),
-            }
-        )
-        self._insert("scopes", pairs)
+        self._insert("scopes", [(raw, clean(raw)) for (raw,) in found])
 
     def _parse_arrays(self, name: str, source: str) -> None:
         """Parse the distinct texts of a column of id arrays into `arrays` and `elements`."""
         parser = StrictJson()
-        number = self._count("select count(*) from arrays")
+        numbers = count(self._count("select count(*) from arrays"))
         self._con.execute(
-            f"create or replace temp table texts as select distinct {source} as text from src "
+            f"create or replace temp table texts as select distinct {source} from src "
             f"where {source} is not null"
         )
         for texts in self._pages("texts"):
-            parsed = [parse_ids(text, name, self._rules, parser) for (text,) in texts]
-            numbers = range(number, number + len(parsed))
-            number += len(parsed)
-            self._insert(
-                "arrays",
-                pa.table(
-                    {
-                        "array_id": pa.array(numbers, pa.int64()),
-                        "name": pa.array([name] * len(parsed), pa.string()),
-                        "text": pa.array([text for (text,) in texts], pa.string()),
-                        "warnings": pa.array(
-                            [array.warnings for array in parsed], pa.list_(pa.string())
-                        ),
-                        "dropped": pa.array([array.dropped for array in parsed], pa.string()),
-                    }
-                ),
-            )
-            elements = [
-                (array_id, *element)
-                for array_id, array in zip(numbers, parsed, strict=True)
-                for element in array.elements
-            ]
-            columns = zip(*elements, strict=True) if elements else [()] * 4
-            names = ("array_id", "id_type", "id_scope", "raw")
-            types = (pa.int64(), pa.string(), pa.string(), pa.string())
-            self._insert(
-                "elements",
-                pa.table(
-                    {
-                        name: pa.array(column, type_)
-                        for name, column, type_ in zip(names, columns, types, strict=True)
-                    }
-                ),
-            )
+            arrays, elements = [], []
+            for (text,), number in zip(texts, numbers, strict=False):
+                array = parse_ids(text, name, self._rules, parser)
+                arrays.append((number, name, text, array.warnings, array.dropped))
+                elements += [(number, *element) for element in array.elements]
+            self._insert("arrays", arrays)
+            self._insert("elements", elements)
 
     # ---- tokens ---------------------------------------------------------------------------
 
-    def _tokenise(self) -> None:
-        """Fill `tok` with every distinct (type, scope, raw value) of the file and its token."""
-        occurrences = [
-            f"select {use.type_sql} as id_type, {use.scope_sql} as id_scope, {use.source} as raw "
-            f"from src{self._scope_join(use)} where {use.source} is not null"
-            for use in self._uses
-        ]
-        occurrences.append("select id_type, id_scope, raw from elements")
+    def _tokenise_fixed(self, id_type: str, scope: str, tokens: str, sources: list[str]) -> None:
+        """Make the tokens of the values of some columns that hold one type in one scope."""
+        kind = PII if id_type == PII else self._rules.normalisers[id_type]
+        seen = " union all ".join(f"select {source} as raw from src" for source in sources)
         self._con.execute(
-            "create or replace temp table seen as select distinct id_type, id_scope, raw from ("
-            + " union all ".join(occurrences)
-            + ")"
+            f"create or replace temp table seen as select distinct raw from ({seen}) "
+            "where raw is not null"
         )
+        is_easy, form = easy_sql(kind, "raw", self._rules)
+        message = f"{_literal(f'{id_type}|{scope}|')} || normalised"
         self._con.execute(
-            "create or replace temp table normal (id_type varchar, id_scope varchar, raw varchar, "
-            "normalised varchar, flag varchar)"
-        )
-        kinds = {PII: PII, **self._rules.normalisers}
-        types = [
-            row[0] for row in self._con.execute("select distinct id_type from seen").fetchall()
-        ]
-        for kind in sorted({kinds.get(id_type, "opaque") for id_type in types}):
-            chosen = [t for t in types if kinds.get(t, "opaque") == kind]
-            self._normalise(kind, ", ".join(_literal(t) for t in sorted(chosen)))
-        message = "id_type || '|' || id_scope || '|' || normalised"
-        known = ", ".join(_literal(id_type) for id_type in sorted(self._rules.normalisers))
-        self._con.execute(
-            "create or replace temp table tok as select *, case when id_type in "
-            f"({known}) then '{{\"id_type\":' || to_json(id_type) || ',\"id_scope\":' || "
-            "to_json(id_scope) || ',\"id_value\":\"' || token || '\"' || "
-            "coalesce(',\"flag\":\"' || flag || '\"', '') || '}' end as element from (select *, "
-            f"{self._tokeniser.sql(message)} as token from normal)",
+            f"create or replace temp table {tokens} as select *, {self._tokeniser.sql(message)} "
+            f"as token from (select raw, {form} as normalised, cast(null as varchar) as flag "
+            f"from seen where {is_easy})",
             self._tokeniser.parameters,
         )
+        self._con.execute(
+            f"create or replace temp table odd as select raw from seen where not ({is_easy})"
+        )
+        for rows in self._pages("odd"):
+            normals = [(raw, normalise(kind, raw, self._rules)) for (raw,) in rows]
+            values = [
+                (
+                    raw,
+                    normal.value,
+                    normal.flag,
+                    self._tokeniser.token(id_type, scope, normal.value),
+                )
+                for raw, normal in normals
+                if normal
+            ]
+            if any(flag for _, _, flag, _ in values):
+                self._flagged.add(tokens)
+            self._insert(tokens, values)
 
-    def _normalise(self, kind: str, types: str) -> None:
+    def _tokenise_the_rest(self) -> None:
+        """Fill `tok` with every distinct (type, scope, value) whose type a row or array names."""
+        seen = [
+            f"select {use.type_sql} as id_type, {use.scope_sql} as id_scope, "
+            f"src.{use.source} as raw from src{use.scope_join} where src.{use.source} is not null"
+            for use in self._uses
+            if not use.is_fixed
+        ]
+        seen.append("select id_type, id_scope, raw from elements")
+        self._con.execute(
+            "create or replace temp table seen as select distinct id_type, id_scope, raw from ("
+            + " union all ".join(seen)
+            + ")"
+        )
+        self._create("normal", _TOKEN_TABLE)
+        types = self._con.execute("select distinct id_type from seen").fetchall()
+        kinds = {id_type: self._rules.normalisers.get(id_type, "opaque") for (id_type,) in types}
+        for kind in sorted(set(kinds.values())):
+            chosen = ", ".join(_literal(t) for t in sorted(kinds) if kinds[t] == kind)
+            self._normalise(kind, f"id_type in ({chosen})")
+        message = "id_type || '|' || id_scope || '|' || normalised"
+        self._con.execute(
+            "create or replace temp table tok as select *, "
+            f"{self._tokeniser.sql(message)} as token from normal",
+            self._tokeniser.parameters,
+        )
+        self._flagged.add("tok")
+
+    def _normalise(self, kind: str, is_chosen: str) -> None:
         is_easy, form = easy_sql(kind, "raw", self._rules)
         self._con.execute(
             f"insert into normal select id_type, id_scope, raw, {form}, null from seen "
-            f"where id_type in ({types}) and ({is_easy})"
+            f"where {is_chosen} and {is_easy}"
         )
         self._con.execute(
-            "create or replace temp table odd as select id_type, id_scope, raw from seen "
-            f"where id_type in ({types}) and not ({is_easy})"
+            f"create or replace temp table odd as select * from seen where {is_chosen} "
+            f"and not ({is_easy})"
         )
         for rows in self._pages("odd"):
-            found = [(*row, normalise(kind, row[2], self._rules)) for row in rows]
-            kept = [(*row[:3], row[3].value, row[3].flag) for row in found if row[3]]
-            columns = zip(*kept, strict=True) if kept else [()] * 5
-            names = ("id_type", "id_scope", "raw", "normalised", "flag")
+            normals = [(*row, normalise(kind, row[2], self._rules)) for row in rows]
             self._insert(
                 "normal",
-                pa.table(
-                    {
-                        name: pa.array(column, pa.string())
-                        for name, column in zip(names, columns, strict=True)
-                    }
-                ),
+                [(t, s, raw, normal.value, normal.flag) for t, s, raw, normal in normals if normal],
             )
-
-    def _scope_join(self, use: Use) -> str:
-        if not use.scope_source:
-            return ""
-        alias = f"s{use.alias[1:]}"
-        return f" left join scopes as {alias} on {alias}.raw = {use.scope_source}"
 
     # ---- rows -----------------------------------------------------------------------------
 
@@ -240,9 +255,8 @@ class Transform:
         """Write the landed rows in file order."""
         if self._arrays:
             self._con.execute(
-                "create or replace temp table array_tokens as "
-                "select e.array_id, list(distinct struct_pack(t := tok.id_type, s := tok.id_scope, "
-                "v := tok.token, j := tok.element)) as elements "
+                "create or replace temp table array_tokens as select e.array_id, list(distinct "
+                f"{self._packed('tok', 'tok.id_type', 'tok.id_scope', 'tok')}) as elements "
                 "from elements as e join tok on tok.id_type = e.id_type "
                 "and tok.id_scope = e.id_scope and tok.raw = e.raw group by e.array_id"
             )
@@ -255,7 +269,7 @@ class Transform:
 
     @property
     def _line(self) -> str:
-        return self._read.line.replace("rowid", "src.rowid")
+        return f"src.{self._read.line}"
 
     def _output(self) -> dict[str, str]:
         """SQL of each landed column."""
@@ -263,18 +277,17 @@ class Transform:
         arrays = {column.name: alias for column, _, alias in self._arrays}
         output = {}
         for column in self._table.columns:
-            name = column.name
+            name, source = column.name, self._read.present.get(column.name)
             if name == "ids":
                 continue
-            use = uses.get(name)
             if name in arrays:
                 output[name] = _array_text(f"coalesce({arrays[name]}t.elements, [])")
-            elif use and not (column.identifier and column.identifier.keep):
-                output[name] = f"{use.alias}.token"
+            elif name in uses and not (column.identifier and column.identifier.keep):
+                output[name] = f"{uses[name].alias}.token"
             else:
-                output[name] = self._read.present.get(name, "cast(null as varchar)")
+                output[name] = f"src.{source}" if source else "cast(null as varchar)"
         output["ids"] = self._ids_sql(arrays.get("ids"))
-        output["_warnings"] = self._warnings_sql
+        output["_warnings"] = self._warnings_sql()
         output["_file_sha"] = f"'{self._sha}'"
         output["_line"] = f"cast({self._line} as bigint)"
         return output
@@ -284,26 +297,49 @@ class Transform:
         uses = [use for use in self._uses if use.column.identifier]
         if not uses and not array:
             return "cast(null as varchar)"
-        kinds = sorted((use.type_sql, use.scope_sql, use.alias) for use in uses)
-        is_sorted_by_kind = (
-            not array
-            and all(use.is_constant for use in uses)
-            and len({kind[:2] for kind in kinds}) == len(kinds)
-        )
-        if is_sorted_by_kind:
-            elements = ", ".join(f"{alias}.element" for _, _, alias in kinds)
+        kinds = [(use.id_type, use.scope) for use in uses]
+        if not array and all(use.is_fixed for use in uses) and len(set(kinds)) == len(kinds):
+            ordered = sorted(uses, key=lambda use: (use.id_type, use.scope))
+            elements = ", ".join(
+                f"case when {use.alias}.token is not null then {self._element(use)} end"
+                for use in ordered
+            )
             return f"'[' || nullif(concat_ws(',', {elements}), '') || ']'"
         packed = ", ".join(
-            f"case when {use.alias}.element is not null then struct_pack("
-            f"t := {use.alias}.id_type, s := {use.alias}.id_scope, v := {use.alias}.token, "
-            f"j := {use.alias}.element) end"
+            f"case when {use.alias}.token is not null{self._is_known(use)} then "
+            f"{self._packed(use.alias, use.type_sql, use.scope_sql, use.tokens)} end"
             for use in uses
         )
         own = f"cast([{packed}] as {_ELEMENT}[])"
         given = f"coalesce({array}t.elements, [])" if array else "[]"
         return _array_text(f"list_concat({given}, {own})")
 
-    @cached_property
+    def _element(self, use: Use) -> str:
+        return self._json(use.alias, use.type_sql, use.scope_sql, use.tokens)
+
+    def _json(self, alias: str, type_sql: str, scope_sql: str, tokens: str) -> str:
+        """SQL of an identifier as JSON text, keys in a fixed order."""
+        flag = f" || coalesce(',\"flag\":\"' || {alias}.flag || '\"', '')"
+        return (
+            f"'{{\"id_type\":' || to_json({type_sql}) || ',\"id_scope\":' || to_json({scope_sql}) "
+            f"|| ',\"id_value\":\"' || {alias}.token || '\"'"
+            f"{flag if tokens in self._flagged else ''} || '}}'"
+        )
+
+    def _packed(self, alias: str, type_sql: str, scope_sql: str, tokens: str) -> str:
+        """SQL of an identifier that sorts by type, scope, value and carries its JSON text."""
+        return (
+            f"struct_pack(t := {type_sql}, s := {scope_sql}, v := {alias}.token, "
+            f"j := {self._json(alias, type_sql, scope_sql, tokens)})"
+        )
+
+    def _is_known(self, use: Use) -> str:
+        return f" and {use.type_sql} in ({self._known_types})" if use.is_typed_by_row else ""
+
+    @property
+    def _known_types(self) -> str:
+        return ", ".join(_literal(id_type) for id_type in sorted(self._rules.normalisers))
+
     def _warnings_sql(self) -> str:
         """SQL of the row's warnings as a sorted JSON array, NULL when there are none."""
         lists = []
@@ -313,9 +349,7 @@ class Transform:
             noted = f"name = '{column.name}' and len(warnings) > 0"
             if self._count(f"select count(*) from arrays where {noted}"):
                 lists.append(f"coalesce({alias}.warnings, [])")
-        for use in self._uses:
-            if use.column.identifier and use.column.identifier.type_column:
-                lists.append(self._unknown_type_warning(use))
+        lists += [self._unknown_type_warning(use) for use in self._uses if use.is_typed_by_row]
         if not lists:
             return "cast(null as varchar)"
         joined = "list_concat(" + ", ".join(["cast([] as varchar[])", *lists]) + ")"
@@ -323,10 +357,9 @@ class Transform:
         return f"nullif({whole}, '[]')"
 
     def _unknown_type_warning(self, use: Use) -> str:
-        known = ", ".join(_literal(id_type) for id_type in sorted(self._rules.normalisers))
         types = self._con.execute(
-            f"select distinct {use.type_sql} from src where {use.source} is not null "
-            f"and {use.type_sql} not in ({known})"
+            f"select distinct {use.type_sql} from src where src.{use.source} is not null "
+            f"and {use.type_sql} not in ({self._known_types})"
         ).fetchall()
         cases = "".join(
             f" when {_literal(id_type)} then ["
@@ -335,26 +368,21 @@ class Transform:
             for (id_type,) in types
         )
         if not cases:
-            return "[]"
+            return "cast([] as varchar[])"
         warning = f"case {use.type_sql}{cases} else [] end"
-        return f"case when {use.source} is null then [] else {warning} end"
+        return f"case when src.{use.source} is null then [] else {warning} end"
 
     def _joins(self) -> list[str]:
-        """Left joins of every token table to `src`."""
+        """Left joins of every table of tokens to `src`."""
         joins = []
         for use in self._uses:
-            if use.is_constant:
-                joins.append(
-                    " left join (select id_type, id_scope, raw, token, element from tok where "
-                    f"id_type = {use.type_sql} and id_scope = {use.scope_sql}) as {use.alias} "
-                    f"on {use.alias}.raw = src.{use.source}"
-                )
-            else:
-                joins.append(
-                    f"{self._scope_join(use)} left join tok as {use.alias} on "
-                    f"{use.alias}.id_type = {use.type_sql} and {use.alias}.id_scope = "
-                    f"{use.scope_sql} and {use.alias}.raw = src.{use.source}"
-                )
+            kind = (
+                f"{use.alias}.id_type = {use.type_sql} and {use.alias}.id_scope = {use.scope_sql}"
+            )
+            joins.append(
+                f"{use.scope_join} left join {use.tokens} as {use.alias} on "
+                f"{use.alias}.raw = src.{use.source}" + ("" if use.is_fixed else f" and {kind}")
+            )
         for column, source, alias in self._arrays:
             joins.append(
                 f" left join arrays as {alias} on {alias}.name = '{column.name}' "
@@ -367,30 +395,32 @@ class Transform:
 
     def write_tokens(self, path: Path) -> bool:
         """Write token -> raw value for the vault; False when the file holds no identifier."""
-        if not self._count("select count(*) from tok"):
+        columns = "raw as raw_value, normalised"
+        parts = [
+            f"select token, {_literal(id_type)} as id_type, {_literal(scope)} as id_scope, "
+            f"{columns} from {tokens}"
+            for (id_type, scope), tokens in self._fixed.items()
+        ]
+        if self._count("select count(*) from tok"):
+            parts.append(f"select token, id_type, id_scope, {columns} from tok")
+        if not parts or not self._count(f"select count(*) from ({' union all '.join(parts)})"):
             return False
-        self._con.execute(
-            "copy (select token, id_type, id_scope, raw as raw_value, normalised from tok) "
-            f"to '{path}' {_PARQUET}"
-        )
+        self._con.execute(f"copy ({' union all '.join(parts)}) to '{path}' {_PARQUET}")
         return True
 
     def write_leftovers(self, path: Path) -> bool:
         """Write undeclared values, and what rows had to drop, for the vault; False when none."""
-        unreadable = [
+        columns = {"_file_sha": f"'{self._sha}'", "_line": f"cast({self._line} as bigint)"}
+        columns["_row_key"] = self._row_key
+        filled = [f"{alias}.dropped is not null" for _, _, alias in self._arrays]
+        dropped = ", ".join(
             f"{_literal(column.name)}: {alias}.dropped" for column, _, alias in self._arrays
-        ]
-        dropped = f"cast(to_json({{{', '.join(unreadable)}}}) as varchar)" if unreadable else "null"
-        has_dropped = " or ".join(f"{alias}.dropped is not null" for _, _, alias in self._arrays)
-        other = "src.other" if self._read.has_other else "null"
-        columns = {
-            "_file_sha": f"'{self._sha}'",
-            "_line": f"cast({self._line} as bigint)",
-            "_row_key": self._row_key,
-            "_unreadable": f"case when {has_dropped or 'false'} then {dropped} end",
-            "_other": f"cast({other} as varchar)",
-        }
-        filled = [has_dropped] if has_dropped else []
+        )
+        columns["_unreadable"] = "cast(null as varchar)"
+        if filled:
+            unreadable = f"cast(to_json({{{dropped}}}) as varchar)"
+            columns["_unreadable"] = f"case when {' or '.join(filled)} then {unreadable} end"
+        columns["_other"] = "src.other" if self._read.has_other else "cast(null as varchar)"
         if self._read.has_other:
             filled.append("src.other is not null")
         for name, source in self._read.unknown.items():
@@ -417,6 +447,11 @@ class Transform:
         keys = [self._read.present.get(name) for name in self._table.key_columns]
         return "concat_ws('|', " + ", ".join(f"src.{key}" if key else "null" for key in keys) + ")"
 
+    # ---- small tools ----------------------------------------------------------------------
+
+    def _create(self, table: str, columns: str) -> None:
+        self._con.execute(f"create or replace temp table {table} {columns}")
+
     def _pages(self, table: str) -> Iterator[list[tuple[str, ...]]]:
         """Rows of a temporary table in blocks, so that Python never holds them all."""
         at = 0
@@ -426,7 +461,16 @@ class Transform:
             yield rows
             at += _BATCH
 
-    def _insert(self, target: str, block: pa.Table) -> None:
+    def _insert(self, target: str, rows: list[tuple[object, ...]]) -> None:
+        """Append rows, given as tuples in the order of the target's columns."""
+        if not rows:
+            return
+        schema = self._con.execute(f"select * from {target} limit 0").fetch_arrow_table().schema
+        columns = zip(*rows, strict=True)
+        block = pa.table(
+            [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)],
+            schema,
+        )
         self._con.register("block", block)
         self._con.execute(f"insert into {target} select * from block")
         self._con.unregister("block")
