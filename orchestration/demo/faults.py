@@ -1,8 +1,8 @@
 """Broken records of every kind, each made from a good one under a key of its own.
 
-A broken record never takes a good one's place, so that the planted business figures are those of the
-good records alone. All of them must end in quarantine. Values that are merely odd (an unknown event
-name, an unreadable optional value) are planted with the good records, because they load.
+A broken record never takes a good one's place, so that the planted business figures are those of
+the good records alone. All of them must end in quarantine. Values that are merely odd (an unknown
+event name, an unreadable optional value) are planted with the good records, because they load.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ BAD_BYTES = b"\xff\xfe"
 class Fault:
     """A kind of broken record: what it is called, and the reason that quarantine must give.
 
-    `column` is set to `value` where given, which the unified layer finds; otherwise the shape of the
-    record is broken, which landing finds.
+    `column` is set to `value` where given, which the unified layer finds; otherwise the shape of
+    the record is broken, which landing finds.
     """
 
     code: str
@@ -83,7 +83,7 @@ def bad_money(column: str, entity_column: str) -> tuple[Fault, ...]:
 
 
 def bad_moment(column: str, entity_column: str, past: str, future: str) -> tuple[Fault, ...]:
-    """Moments that cannot be read, or lie where no record can be; past and future in the feed's format."""
+    """Moments that cannot be read or lie where no record can be, in the feed's format."""
     return (
         Fault(f"unreadable_{column}", f"unreadable_{entity_column}", column, "31.02.2026 25:61"),
         Fault(f"past_{column}", f"implausible_{entity_column}", column, past),

@@ -1,9 +1,8 @@
-"""The demo as a whole: population, files, truth, key; everything appears in one step or not at all."""
+"""The demo as a whole: population, files, truth and key; landing/ appears whole or not at all."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,8 +53,8 @@ def generate(
     """Write raw files of every channel below data_root/landing, the truth below data_root/truth.
 
     `customers` planted persons (100 .. 1,000,000) over the two years that end on the local day
-    `end`; the same arguments give the same bytes. `faults` adds files that landing must refuse. Also
-    writes vault/demo.key, derived from the seed, so that a whole demo run can be repeated.
+    `end`; the same arguments give the same bytes. `faults` adds files that landing must refuse.
+    Also writes vault/demo.key, derived from the seed, so that a whole demo run can be repeated.
 
     Raises UserError for arguments out of range and when landing/ holds anything.
     """
@@ -70,7 +69,7 @@ def generate(
         for name in ("truth", "landing"):
             target = data_root / name
             shutil.rmtree(target, ignore_errors=True)
-            os.replace(building / name, target)
+            (building / name).replace(target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return summary
@@ -84,13 +83,15 @@ def demo_key(seed: int) -> bytes:
 def _check(data_root: Path, customers: int, end: date) -> None:
     if not FEWEST <= customers <= MOST:
         raise UserError(
-            f"--customers must lie between {FEWEST} and {MOST:,}, not {customers:,}; choose a number "
+            f"--customers must lie between {FEWEST} and {MOST:,}, "
+            f"not {customers:,}; choose a number "
             "in that range."
         )
     today = datetime.now(UTC).date()
     if not EARLIEST_END <= end <= today:
         raise UserError(
-            f"--end must lie between {EARLIEST_END} and today ({today}), not {end}, because landing "
+            f"--end must lie between {EARLIEST_END} and today ({today}), not {end}, "
+            f"because landing "
             "sends records outside to quarantine; choose a day in that range."
         )
     landing = data_root / "landing"
@@ -120,7 +121,10 @@ def _build(
     con.execute(moments(end) + store_feeds.macros())
     writer = Writer(con, draws, building / "landing", end)
     feeds = [
-        *shopify_feeds(), *segment_feeds(draws), *store_feeds.store_feeds(), *direct_feeds(draws),
+        *shopify_feeds(),
+        *segment_feeds(draws),
+        *store_feeds.store_feeds(),
+        *direct_feeds(draws),
     ]
     channel = ""
     for feed in feeds:
@@ -155,11 +159,14 @@ def moments(end: date) -> str:
     utc = local - 8 * 3600
     return f"""
         create or replace temp macro demo_epoch(s) as {utc} + cast(s as bigint);
-        create or replace temp macro demo_utc(s) as cast(make_timestamp(({utc} + cast(s as bigint)) * 1000000) as varchar);
-        create or replace temp macro demo_local(s) as cast(make_timestamp(({local} + cast(s as bigint)) * 1000000) as varchar);
+        create or replace temp macro demo_utc(s) as cast(make_timestamp(({utc} + cast(s
+            as bigint)) * 1000000) as varchar);
+        create or replace temp macro demo_local(s) as cast(make_timestamp(({local} + cast(s
+            as bigint)) * 1000000) as varchar);
         create or replace temp macro demo_slashes(s) as replace(demo_local(s), '-', '/');
         create or replace temp macro demo_offset(s) as replace(demo_local(s), ' ', 'T') || '+08:00';
-        create or replace temp macro demo_day(d) as cast(date '{first}' + cast(d as integer) as varchar);
+        create or replace temp macro demo_day(d) as cast(date '{first}' + cast(d as integer)
+            as varchar);
     """
 
 
@@ -168,4 +175,3 @@ def _write_key(data_root: Path, seed: int) -> None:
     with replacing(data_root / "vault" / "demo.key", private=True) as temporary:
         temporary.touch(mode=0o600)
         temporary.write_bytes(demo_key(seed))
-

@@ -33,7 +33,7 @@ create or replace temp macro demo_unit(id, a, b) as
 
 
 class Draws:
-    """SQL text of random draws for one seed; every method takes a stream name and an id expression."""
+    """SQL text of random draws for one seed; methods take a stream name and an id expression."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

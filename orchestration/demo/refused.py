@@ -16,16 +16,64 @@ def write_refused_files(root: Path) -> list[FileTruth]:
     """Write them below `root` and return one entry for each, with status `refused`."""
     whole = gzip.compress((ORDERS + ORDER * 500).encode(), mtime=0)
     cases: list[tuple[str, str, str, bytes, str]] = [
-        ("shopify", "order", "order_without_id.csv", b"note,total_price\nx,1.00\n", "a required column is missing"),
-        ("direct", "order_header", "order_header_cut_off.csv.gz", whole[: len(whole) // 2], "the archive is cut off"),
-        ("direct", "order_header", "order_header_flipped.csv.gz", _flipped(whole), "the archive's checksum is wrong"),
-        ("pos", "receipts", "receipts_no_archive.csv.gz", b"receipt_no,store_code\n", "no gzip archive"),
+        (
+            "shopify",
+            "order",
+            "order_without_id.csv",
+            b"note,total_price\nx,1.00\n",
+            "a required column is missing",
+        ),
+        (
+            "direct",
+            "order_header",
+            "order_header_cut_off.csv.gz",
+            whole[: len(whole) // 2],
+            "the archive is cut off",
+        ),
+        (
+            "direct",
+            "order_header",
+            "order_header_flipped.csv.gz",
+            _flipped(whole),
+            "the archive's checksum is wrong",
+        ),
+        (
+            "pos",
+            "receipts",
+            "receipts_no_archive.csv.gz",
+            b"receipt_no,store_code\n",
+            "no gzip archive",
+        ),
         ("segment", "tracks", "tracks_empty.jsonl", b"", "the file is empty"),
-        ("crm", "members", "members_semicolon.csv", MEMBERS.replace(",", ";").encode(), "another delimiter"),
-        ("crm", "members", "members_twice.csv", MEMBERS.replace("name", "Member_No", 1).encode(), "a column stands twice"),
-        ("direct", "order_header", "order_header_preamble.csv", ("Export of 2026\n\n" + ORDERS + ORDER).encode(), "a preamble"),
+        (
+            "crm",
+            "members",
+            "members_semicolon.csv",
+            MEMBERS.replace(",", ";").encode(),
+            "another delimiter",
+        ),
+        (
+            "crm",
+            "members",
+            "members_twice.csv",
+            MEMBERS.replace("name", "Member_No", 1).encode(),
+            "a column stands twice",
+        ),
+        (
+            "direct",
+            "order_header",
+            "order_header_preamble.csv",
+            ("Export of 2026\n\n" + ORDERS + ORDER).encode(),
+            "a preamble",
+        ),
         ("ads", "daily_spend", "daily_spend.xlsx", b"PK\x03\x04", "an unknown suffix"),
-        ("direct", "purchase", "purchase_20260101.csv", (ORDERS + ORDER).encode(), "an undeclared table"),
+        (
+            "direct",
+            "purchase",
+            "purchase_20260101.csv",
+            (ORDERS + ORDER).encode(),
+            "an undeclared table",
+        ),
     ]
     written = []
     for channel, table, name, content, reason in cases:
@@ -34,15 +82,26 @@ def write_refused_files(root: Path) -> list[FileTruth]:
         (folder / name).write_bytes(content)
         written.append(
             FileTruth(
-                channel, table, name, name.split(".")[1], "utf-8",
-                status="refused", reason=reason, size_bytes=len(content),
+                channel,
+                table,
+                name,
+                name.split(".")[1],
+                "utf-8",
+                status="refused",
+                reason=reason,
+                size_bytes=len(content),
             )
         )
     (root / "direct" / "spend" / "folder.csv").mkdir(parents=True)
     written.append(
         FileTruth(
-            "direct", "spend", "folder.csv", "csv", "utf-8",
-            status="refused", reason="a directory where a file belongs",
+            "direct",
+            "spend",
+            "folder.csv",
+            "csv",
+            "utf-8",
+            status="refused",
+            reason="a directory where a file belongs",
         )
     )
     return written

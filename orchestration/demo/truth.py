@@ -1,4 +1,4 @@
-"""What was planted, written beside the raw files: for tests, benchmarks and scores of identity and CLV."""
+"""What was planted, written beside the raw files for tests, benchmarks and scores."""
 
 from __future__ import annotations
 
@@ -72,17 +72,21 @@ def _orders(con: duckdb.DuckDBPyConnection) -> None:
             demo_order_id(orders.channel, orders.o) as source_record_id,
             orders.person as person_id,
             orders.known_by,
-            orders.known_by in ('account', 'email', 'card', 'phone') and orders.person is not null as is_traceable,
+            orders.known_by in ('account', 'email', 'card', 'phone')
+                and orders.person is not null as is_traceable,
             demo_on(orders.at_s) as ordered_on,
             demo_on(orders.cancel_s) as cancelled_on,
-            case orders.state when 'valid' then null {reasons} else orders.state end as exclusion_reason,
+            case orders.state when 'valid' then null {reasons}
+                else orders.state end as exclusion_reason,
             orders.state = 'valid' as is_valid,
             case when orders.state = 'no_rate' then 'USD' else 'CNY' end as currency,
             cast(demo_money(orders.paid_c) as decimal(18, 4)) as paid_amount,
             cast(demo_money(coalesce(back.refunded_c, 0)) as decimal(18, 4)) as refunded_amount,
-            cast(demo_money(orders.paid_c - coalesce(back.refunded_c, 0)) as decimal(18, 4)) as net_amount
+            cast(demo_money(orders.paid_c - coalesce(back.refunded_c, 0)) as decimal(18,
+                4)) as net_amount
         from orders
-        left join (select o, sum(amount_c) as refunded_c from refunds where status = 'completed' and o is not null group by o)
+        left join (select o, sum(amount_c) as refunded_c from refunds
+            where status = 'completed' and o is not null group by o)
             as back on orders.o = back.o
         """
     )
@@ -92,7 +96,8 @@ REFUNDS = """
     select
         refunds.channel as source_system,
         refunds.r as refund_number,
-        case when refunds.o is not null then demo_order_id(refunds.channel, refunds.o) end as order_record_id,
+        case when refunds.o is not null then demo_order_id(refunds.channel,
+            refunds.o) end as order_record_id,
         refunds.person as person_id,
         demo_on(refunds.at_s) as refunded_on,
         refunds.refund_kind,
@@ -104,7 +109,8 @@ REFUNDS = """
 
 ACQUISITION_COST = """
     with new_customers as (
-        select person.source, person.campaign, date_trunc('month', demo_on(first_s)) as month_on, count(*) as new_customers
+        select person.source, person.campaign, date_trunc('month', demo_on(first_s)) as month_on,
+            count(*) as new_customers
         from person where first_s is not null
         group by all
     ),
@@ -120,7 +126,8 @@ ACQUISITION_COST = """
         cast(coalesce(spent.month_on, new_customers.month_on) as date) as month_on,
         coalesce(spend_amount, 0) as spend_amount,
         coalesce(new_customers, 0) as new_customers,
-        case when new_customers > 0 then round(coalesce(spend_amount, 0) / new_customers, 6) end as cac
+        case when new_customers > 0 then round(coalesce(spend_amount, 0) / new_customers,
+            6) end as cac
     from spent
     full join new_customers
         on spent.source = new_customers.source
@@ -153,7 +160,8 @@ def _persons() -> str:
         from person
         left join buyer on person.id = buyer.id
         left join (select person_id, count(*) as valid_orders, sum(net_amount) as net_amount
-            from truth_orders where is_valid group by person_id) as bought on person.id = bought.person_id
+            from truth_orders where is_valid group by person_id) as bought
+                on person.id = bought.person_id
         order by person_id
     """
 
@@ -162,20 +170,24 @@ def _identifiers(draws: Draws) -> str:
     buyer = f"concat('TB', {code_of(draws, 'person.buyer', 'person')})"
     return f"""
         select * from (
-            select id as person_id, 'phone' as id_type, '' as id_scope, phone as raw_value from person
+            select id as person_id, 'phone' as id_type, '' as id_scope, phone as raw_value
+                from person
             union all select id, 'email', '', email from person
-            union all select id, 'platform_buyer_id', 'shopify', cast(shop_id as varchar) from person
+            union all select id, 'platform_buyer_id', 'shopify', cast(shop_id as varchar)
+                from person
             union all select id, 'member_id', 'crm', member_no from person
             union all select id, 'pos_card', 'pos', card_no from person
             union all select id, 'wx_unionid', '{UNIONID_SCOPE}', unionid from person
             union all select id, 'wx_openid', '{FOLLOW_APP}', follow_openid from person
             union all select id, 'wx_openid', '{MINI_APP}', mini_openid from person
-            union all select distinct person, 'member_id', 'segment', concat('U', 100000 + person) from sessions where has_login
+            union all select distinct person, 'member_id', 'segment', concat('U', 100000 + person)
+                from sessions where has_login
             union all select distinct person, 'platform_buyer_id', '{BUYER_SCOPE}', {buyer}
                 from orders where channel = 'tmall' and person is not null
-            union all select person, 'anonymous_id', 'segment', {uuid_of(draws, 'cookie', 'cookie')}
+            union all select person, 'anonymous_id', 'segment', {uuid_of(draws, "cookie", "cookie")}
                 from (select distinct person, cookie from sessions where person is not null)
-            union all select person, 'device_id', 'segment', upper({uuid_of(draws, 'device', 'device')})
+            union all select person, 'device_id', 'segment',
+                upper({uuid_of(draws, "device", "device")})
                 from (select distinct person, device from sessions where device is not null)
         )
         where raw_value is not null
@@ -187,12 +199,15 @@ def _accounts(draws: Draws) -> str:
     buyer = f"concat('TB', {code_of(draws, 'person.buyer', 'person')})"
     return f"""
         select * from (
-            select 'shopify' as source_system, cast(shop_id as varchar) as source_record_id, id as person_id from person
+            select 'shopify' as source_system, cast(shop_id as varchar) as source_record_id,
+                id as person_id from person
             union all select 'crm', member_no, id from person
             union all select 'wechat', follow_openid, id from person
             union all select 'wechat', mini_openid, id from person
-            union all select distinct 'segment', concat('U', 100000 + person), person from sessions where has_login
-            union all select distinct 'tmall', {buyer}, person from orders where channel = 'tmall' and person is not null
+            union all select distinct 'segment', concat('U', 100000 + person), person from sessions
+                where has_login
+            union all select distinct 'tmall', {buyer}, person from orders
+                where channel = 'tmall' and person is not null
         )
         where source_record_id is not null
         order by source_system, source_record_id
@@ -217,7 +232,7 @@ def _rows(
 def _expectations(
     con: duckdb.DuckDBPyConnection, written: Written, customers: int, seed: int, end: date
 ) -> dict[str, Any]:
-    """Totals that the warehouse must reach as of `end`, and the parameters of the planted process."""
+    """Totals that the warehouse must reach as of `end`, and the planted parameters."""
     one = con.execute
     totals = one(
         """
@@ -226,7 +241,8 @@ def _expectations(
             sum(net_amount) filter (is_valid),
             sum(paid_amount) filter (exclusion_reason = 'fully_refunded'),
             sum(refunded_amount) filter (exclusion_reason = 'fully_refunded'),
-            sum(greatest(0, refunded_amount - paid_amount)) filter (is_valid or exclusion_reason = 'fully_refunded')
+            sum(greatest(0, refunded_amount - paid_amount)) filter (is_valid
+                or exclusion_reason = 'fully_refunded')
         from truth_orders
         """
     ).fetchone()
@@ -234,10 +250,13 @@ def _expectations(
         "select coalesce(sum(amount), 0) from (" + REFUNDS + ") where order_record_id is null"
     ).fetchone()
     (spent,) = one(
-        "select cast(demo_money(sum(cost_c)) as decimal(18, 4)) from spend where cost_kind = 'acquisition'").fetchone()
+        "select cast(demo_money(sum(cost_c)) as decimal(18, 4)) from spend "
+        "where cost_kind = 'acquisition'"
+    ).fetchone()
     by_reason = dict(
         one(
-            "select exclusion_reason, count(*) from truth_orders where not is_valid group by 1 order by 1"
+            "select exclusion_reason, count(*) from truth_orders "
+            "where not is_valid group by 1 order by 1"
         ).fetchall()
     )
     persons = dict(one("select kind, count(*) from person group by 1 order by 1").fetchall())

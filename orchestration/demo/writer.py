@@ -1,16 +1,15 @@
 """From feeds to files: which record goes into which delivery, and in which bytes.
 
-A *feed* is one table of one channel. Its `source` is a relation with a row for each version of each
-record; the writer decides in which delivery a row arrives (by the moment at which it was known, some
-of them late), repeats a stretch of days in the next delivery (an overlapping export), adds broken
-records, and writes one file for each delivery. Lines of text are made by DuckDB; Python touches only
-whole files (encoding, gzip, SHA-256) and the few broken records.
+A *feed* is one table of one channel. Its `source` is a relation with a row for each version of
+each record; the writer decides in which delivery a row arrives (by the moment at which it was
+known, some of them late), repeats a stretch of days in the next delivery (an overlapping export),
+adds broken records, and writes one file for each delivery. Lines of text are made by DuckDB; Python
+touches only whole files (encoding, gzip, SHA-256) and the few broken records.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -46,7 +45,8 @@ create or replace temp macro demo_csv(x) as
     case when contains(x, ',') or contains(x, '"') or contains(x, chr(10))
         then concat('"', replace(x, '"', '""'), '"') else x end;
 create or replace temp macro demo_json(x) as
-    replace(replace(replace(x, chr(92), chr(92) || chr(92)), '"', chr(92) || '"'), chr(10), chr(92) || 'n');
+    replace(replace(replace(x, chr(92), chr(92) || chr(92)), '"', chr(92) || '"'), chr(10),
+        chr(92) || 'n');
 """
 
 
@@ -54,8 +54,8 @@ create or replace temp macro demo_json(x) as
 class Column:
     """One field of a file.
 
-    `bare` members are written into JSON without quotes. `means` is the canonical name where the file
-    calls the field by an alias. `type` is the SQL type in Parquet.
+    `bare` members are written into JSON without quotes. `means` is the canonical name where the
+    file calls the field by an alias. `type` is the SQL type in Parquet.
     """
 
     name: str
@@ -152,9 +152,7 @@ class Written:
 class Writer:
     """Writes feeds below `root` (one folder a channel, one a table)."""
 
-    def __init__(
-        self, con: duckdb.DuckDBPyConnection, draws: Draws, root: Path, end: date
-    ) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, draws: Draws, root: Path, end: date) -> None:
         self.con = con
         self.draws = draws
         self.root = root
@@ -178,7 +176,7 @@ class Writer:
         self.con.execute("drop table feed_rows; drop table if exists feed_broken")
 
     def finish(self) -> Written:
-        """Wait for all files, settle which copy of a repeated record counts, and return the truth."""
+        """Wait for all files, settle which copy of a repeated record counts; return the truth."""
         for truth, future in self._pending:
             truth.sha256, truth.size_bytes = future.result()
         self._pool.shutdown()
@@ -197,7 +195,8 @@ class Writer:
         )
         # the sources number their rows by themselves, so a stream needs the table's name
         late = self.draws.unit(f"late.{feed.channel}.{feed.table}", "_id")
-        delay = f"(case when {late} < {feed.late_share / 5} then 2 when {late} < {feed.late_share} then 1 else 0 end)"
+        share = feed.late_share
+        delay = f"(case when {late} < {share / 5} then 2 when {late} < {share} then 1 else 0 end)"
         synced = " ".join(f"when {n} then {c * 86400 + SYNC_DELAY_S}" for n, c in enumerate(closes))
         rows = "" if feed.expand else ", 1 as _rows"
         self.con.execute(
@@ -208,7 +207,7 @@ class Writer:
                 from ({feed.source})
             ),
             delivered as (
-                select *, {f'least({last}, _due + {delay})' if feed.late_share else '_due'} as _file
+                select *, {f"least({last}, _due + {delay})" if feed.late_share else "_due"} as _file
                 from sourced
             )
             select *, _file as _first_file, 0 as _copy, case _file {synced} end as _synced_s
@@ -244,8 +243,8 @@ class Writer:
     def _break(self, feed: Feed) -> dict[int, list[tuple[Fault, str]]]:
         """`feed_broken`: the broken records as lines, beside the good records they were made from.
 
-        Records whose shape is broken all go into one delivery, the smallest in which they stay rare,
-        as one bad export would do it; broken values lie anywhere.
+        Records whose shape is broken all go into one delivery, the smallest in which they stay
+        rare, as one bad export would do it; broken values lie anywhere.
         """
         sizes = self.con.execute(
             "select _file, sum(_rows) from feed_rows group by 1 order by 2, 1"
@@ -372,8 +371,13 @@ class Writer:
             copy_to = folder / f"{stem}_again{dot}{rest}"
             self.written.files.append(
                 FileTruth(
-                    feed.channel, feed.table, copy_to.name, feed.layout, feed.encoding,
-                    status="skipped", reason="same bytes as " + truth.file_name,
+                    feed.channel,
+                    feed.table,
+                    copy_to.name,
+                    feed.layout,
+                    feed.encoding,
+                    status="skipped",
+                    reason="same bytes as " + truth.file_name,
                 )
             )
         job = FinishJob(
@@ -391,18 +395,17 @@ class Writer:
 
     def _rows_of(self, feed: Feed, number: int, has_broken: bool) -> str:
         """Rows of one file in their order, with `_text` set for the broken ones."""
-        rows = f"(select * from feed_rows where _file = {number})"
-        good = f"select *, 0 as _broken, cast(null as varchar) as _text from ({self._expanded(feed, rows)})"
+        rows = self._expanded(feed, f"(select * from feed_rows where _file = {number})")
+        rows = f"select *, 0 as _broken, cast(null as varchar) as _text from {rows}"
+        record = ", 0 as _record" if feed.expand else ""
         if has_broken:
-            good += (
-                " union all by name select _at_s, _id, _broken, _text, 0 as _copy, 0 as _version,"
-                f" 0 as _record from feed_broken where _file = {number}"
-                if feed.expand
-                else " union all by name select _at_s, _id, _broken, _text, 0 as _copy, 0 as _version"
-                f" from feed_broken where _file = {number}"
+            rows += (
+                " union all by name select _at_s, _id, _broken, _text, 0 as _copy, 0 as _version"
+                f"{record} from feed_broken where _file = {number}"
             )
         record = ", _record" if feed.expand else ""
-        return f"(select * from ({good}) order by _at_s, _id, _broken > 0, _version, _copy{record}, _broken)"
+        order = f"_at_s, _id, _broken > 0, _version, _copy{record}, _broken"
+        return f"(select * from ({rows}) order by {order})"
 
     def _copy_lines(self, feed: Feed, number: int, plain: Path, has_broken: bool) -> None:
         columns = feed.columns_of(number)
@@ -410,7 +413,8 @@ class Writer:
         if has_broken:
             line = f"case when _text is null then {line} else _text end"
         self.con.execute(
-            f"copy (select {line} from {self._rows_of(feed, number, has_broken)}) to '{sql_path(plain)}' "
+            f"copy (select {line} from {self._rows_of(feed, number, has_broken)}) to "
+            f"'{sql_path(plain)}' "
             "(format csv, header false, quote '', escape '', delimiter e'\\x1f')"
         )
 
@@ -423,7 +427,8 @@ class Writer:
             for c in feed.columns
         )
         self.con.execute(
-            f"copy (select {fields} from {self._rows_of(feed, number, has_broken)}) to '{sql_path(plain)}' "
+            f"copy (select {fields} from {self._rows_of(feed, number, has_broken)}) to "
+            f"'{sql_path(plain)}' "
             "(format parquet, compression zstd)"
         )
 
@@ -447,8 +452,13 @@ class Writer:
         for (fault, _), (_, place) in zip(broken, found, strict=True):
             self.written.broken.append(
                 BrokenTruth(
-                    feed.channel, feed.table, truth.file_name, int(place) + first,
-                    fault.code, fault.stage, fault.reason,
+                    feed.channel,
+                    feed.table,
+                    truth.file_name,
+                    int(place) + first,
+                    fault.code,
+                    fault.stage,
+                    fault.reason,
                 )
             )
         truth.raw += len(broken)
@@ -493,7 +503,7 @@ def finish_file(job: FinishJob) -> tuple[str, int]:
             size += len(block)
             out.write(block)
     job.plain.unlink()
-    os.replace(part, job.target)
+    part.replace(job.target)
     if job.copy_to is not None:
         job.copy_to.write_bytes(job.target.read_bytes())
     return digest.hexdigest(), size
@@ -523,7 +533,6 @@ def _compressed(job: FinishJob) -> Iterator[bytes]:
     for block in _encoded(job):
         yield packer.compress(block)
     yield packer.flush()
-
 
 
 def sql_path(path: Path) -> str:
