@@ -1,0 +1,333 @@
+"""The command line: `perennial demo | run | land | build | publish | report | status`.
+
+Dagster and dbt take seconds to import, so everything that can refuse a request does so before them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from typing import NoReturn, TextIO
+
+from orchestration.errors import UserError
+from orchestration.runtime import preflight
+from orchestration.runtime.lock import run_lock
+from orchestration.runtime.paths import PROJECT_DIR, DataPaths
+from orchestration.runtime.progress import TerminalProgress
+from orchestration.runtime.settings import (
+    Settings,
+    parse_day,
+    parse_vars,
+    pick_channels,
+    read_settings,
+)
+
+PUBLISHED, NOT_PUBLISHED, WRONG_USE, TOO_MANY_REFUSED = 0, 1, 2, 3
+
+EXIT_CODES = """exit codes:
+  0  done (run: published)
+  1  not published: a test or the audit failed, another run is at work, the disk is full
+  2  wrong use
+  3  done, but more files were refused than the setting max_refused_files
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USE, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; prints one line on stderr for a user's mistake."""
+    options = make_parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except UserError as error:
+        _complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted; nothing was published, run again to go on.")
+        return NOT_PUBLISHED
+
+
+def make_parser() -> Parser:
+    """Every command with its options."""
+    parser = Parser(
+        prog="perennial",
+        description="Raw channel files in; customers, stages, RFM and lifetime value out. "
+        f"The data root is $PERENNIAL_DATA, by default {PROJECT_DIR / 'data'}.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command", title="commands")
+
+    def command(name: str, does: Callable[[argparse.Namespace], int], text: str) -> Parser:
+        sub = commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(command=does)
+        return sub
+
+    demo = command("demo", demo_command, "write raw demo files for every channel into landing/")
+    demo.add_argument(
+        "--customers", type=int, default=5000, metavar="N", help="persons, default 5000"
+    )
+    demo.add_argument(
+        "--seed", type=int, default=42, metavar="N", help="same seed, same files; default 42"
+    )
+    demo.add_argument(
+        "--end",
+        default="2026-06-30",
+        metavar="DAY",
+        help="last day of the data, default 2026-06-30",
+    )
+    demo.add_argument("--faults", action="store_true", help="add files that landing must refuse")
+
+    run = command("run", run_command, "land, build, test, publish and draw the report")
+    build = command("build", build_command, "build every model from what is landed and test it")
+    land = command("land", land_command, "land the new files under landing/")
+    command("publish", publish_command, "publish the last build if it passes the audit")
+    command("report", report_command, "draw the report from the published file")
+    command("status", status_command, "show files, quarantine, last version, reconciliation")
+
+    for sub in (run, build):
+        sub.add_argument(
+            "--as-of",
+            metavar="DAY",
+            help="build as of this day, such as 2026-06-30 (default: the last complete day landed)",
+        )
+    for sub in (run, build, land):
+        sub.add_argument(
+            "--vars",
+            metavar="YAML",
+            help="settings to override, as in dbt: '{reporting_currency: USD}'",
+        )
+    for sub in (run, land):
+        sub.add_argument(
+            "--channels",
+            metavar="A,B",
+            help="land these channels only; what was landed before stays in the marts",
+        )
+    return parser
+
+
+def demo_command(options: argparse.Namespace) -> int:
+    """Write the demo's raw files and its planted truth."""
+    paths = DataPaths.from_environment()
+    preflight.check_data_root(paths)
+    end = parse_day(options.end, "--end")
+    from orchestration.demo import generate
+
+    with TerminalProgress(sys.stdout).step("demo") as step:
+        summary = generate(
+            paths.root,
+            options.customers,
+            options.seed,
+            end,
+            options.faults,
+            lambda line: step.tick(f"demo      {line}"),
+        )
+        step.say(
+            f"{summary.customers:,} customers, {summary.records:,} records in {summary.files} "
+            f"files ({preflight.megabytes(summary.bytes)}), {summary.first_day} to "
+            f"{summary.last_day}, seed {summary.seed}: {paths.landing}"
+        )
+    return PUBLISHED
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """The whole pipeline, as the Dagster job `refresh`."""
+    started = time.monotonic()
+    settings, channels = _request(options)
+    paths, run_id = _begin()
+    with run_lock(paths.lock, run_id):
+        preflight.check_landing(paths)
+        _check_key(paths)
+        preflight.check_disk(paths)
+        preflight.check_warehouse(paths)
+        figures = _run_job(paths, run_id, settings, channels, steps=None)
+    print(f"Published in {time.monotonic() - started:.0f} s: {paths.published} and {paths.report}")
+    return _judge_refused(figures.get("refused", 0), settings)
+
+
+def build_command(options: argparse.Namespace) -> int:
+    """Every model and test, as the Dagster job `refresh` on the dbt assets only."""
+    settings, _ = _request(options)
+    paths, run_id = _begin()
+    with run_lock(paths.lock, run_id):
+        preflight.check_landed(paths)
+        preflight.check_disk(paths)
+        preflight.check_warehouse(paths)
+        _run_job(paths, run_id, settings, [], steps=["dbt_project"])
+    return PUBLISHED
+
+
+def land_command(options: argparse.Namespace) -> int:
+    """Landing alone."""
+    settings, channels = _request(options)
+    paths, run_id = _begin()
+    with run_lock(paths.lock, run_id):
+        preflight.check_landing(paths)
+        _check_key(paths)
+        preflight.check_disk(paths)
+        from orchestration import steps
+
+        with TerminalProgress(sys.stdout).step("land") as step:
+            figures = steps.land_files(paths, settings, channels, run_id, step, lambda _: None)
+    return _judge_refused(figures["refused"], settings)
+
+
+def publish_command(_: argparse.Namespace) -> int:
+    """Audit and publish what the last build left."""
+    paths, run_id = _begin()
+    with run_lock(paths.lock, run_id):
+        from orchestration import steps
+
+        with TerminalProgress(sys.stdout).step("publish") as step:
+            steps.publish_marts(paths, run_id, step)
+    return PUBLISHED
+
+
+def report_command(_: argparse.Namespace) -> int:
+    """Draw the report anew."""
+    paths, _ = _begin()
+    from orchestration import steps
+
+    with TerminalProgress(sys.stdout).step("report") as step:
+        steps.report_page(paths, step)
+    return PUBLISHED
+
+
+def status_command(_: argparse.Namespace) -> int:
+    """One screen about the data root."""
+    from orchestration.serving.status import status_screen
+
+    print(status_screen(DataPaths.from_environment()))
+    return PUBLISHED
+
+
+def _request(options: argparse.Namespace) -> tuple[Settings, list[str]]:
+    """Settings and channels that were asked for; raises UserError before anything has begun."""
+    settings = read_settings(getattr(options, "as_of", None), parse_vars(options.vars))
+    wanted = [name.strip() for name in (getattr(options, "channels", None) or "").split(",")]
+    channels = [name for name in wanted if name]
+    pick_channels(settings, channels)
+    return settings, channels
+
+
+def _begin() -> tuple[DataPaths, str]:
+    paths = DataPaths.from_environment()
+    preflight.check_data_root(paths)
+    return paths, str(uuid.uuid4())
+
+
+def _check_key(paths: DataPaths) -> None:
+    from orchestration.landing.keys import load_key
+
+    load_key(paths.root)
+
+
+def _run_job(
+    paths: DataPaths, run_id: str, settings: Settings, channels: list[str], steps: list[str] | None
+) -> dict[str, int]:
+    """Execute the job `refresh` in this process, on the instance that `dagster dev` opens.
+
+    Returns the figures of landing. Raises what ended a step, or UserError for anything unforeseen.
+    """
+    with _only_progress(paths) as terminal:
+        progress = TerminalProgress(terminal)
+        with progress.step("prepare") as step:
+            from orchestration.definitions import defs
+            from orchestration.runtime.instance import dagster_instance
+
+            job = defs.resolve_job_def("refresh")
+            step.say(f"run {run_id}")
+        asked = {"as_of": None, "channels": channels, "vars": dict(settings.given)}
+        selection = None
+        if steps:
+            selection = [key for name in steps for key in defs.get_assets_def(name).keys]
+        with dagster_instance() as instance:
+            result = job.execute_in_process(
+                run_config={
+                    "resources": {"refresh": {"config": asked}},
+                    "loggers": {"console": {"config": {"log_level": "INFO"}}},
+                },
+                instance=instance,
+                asset_selection=selection,
+                run_id=run_id,
+                raise_on_error=False,
+                resources={"progress": progress},
+            )
+    if result.success:
+        landed = result.asset_materializations_for_node("landing") if not steps else []
+        return {"refused": landed[0].metadata["refused"].value} if landed else {}
+    if isinstance(progress.error, UserError | KeyboardInterrupt):
+        raise progress.error
+    raise UnforeseenError(
+        f"the run failed ({type(progress.error).__name__}), and nothing was published; "
+        f"{paths.run_log} has the details."
+    )
+
+
+class UnforeseenError(UserError):
+    """A defect of perennial or of something below it; the log has the traceback."""
+
+    exit_code = NOT_PUBLISHED
+
+
+@contextlib.contextmanager
+def _only_progress(paths: DataPaths) -> Iterator[TextIO]:
+    """Yield the terminal; whatever else is printed meanwhile goes into the run's log."""
+    paths.run_log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with paths.run_log.open("w", encoding="utf-8") as log, os.fdopen(os.dup(1), "w") as terminal:
+        try:
+            for standard in (1, 2):
+                os.dup2(log.fileno(), standard)
+            yield terminal
+        except Exception as error:
+            if not isinstance(error, UserError):
+                traceback.print_exc()
+                raise UnforeseenError(
+                    f"something unforeseen happened ({type(error).__name__}); {paths.run_log} has "
+                    "the details."
+                ) from None
+            raise
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for standard, was in zip((1, 2), kept, strict=True):
+                os.dup2(was, standard)
+                os.close(was)
+
+
+def _judge_refused(refused: int, settings: Settings) -> int:
+    if refused <= int(settings["max_refused_files"]):
+        return PUBLISHED
+    _complain(
+        f"{refused} files were refused, more than max_refused_files "
+        f"{settings['max_refused_files']}; `perennial status` says why."
+    )
+    return TOO_MANY_REFUSED
+
+
+def _complain(sentence: str) -> None:
+    print(f"perennial: {sentence}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

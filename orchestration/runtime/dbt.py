@@ -1,0 +1,189 @@
+"""dbt as this environment has it: its program, its manifest, and what became of a build."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.errors import UserError
+from orchestration.runtime.paths import PROJECT_DIR, DataPaths
+
+# Unit tests are about the code, not the data: `make test` and a bare `dbt build` run them.
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+_PARSED = ("models", "macros", "seeds", "tests")
+_PARSED_FILES = ("dbt_project.yml", "profiles.yml")
+_NOT_FOR_DBT = "PERENNIAL_KEY"
+
+
+class BuildFailedError(UserError):
+    """The project does not parse, or a model or a test failed; nothing is published."""
+
+    exit_code = 1
+
+
+def executable() -> str:
+    """The dbt beside this Python: a virtual environment need not be on PATH."""
+    beside = Path(sys.executable).parent / "dbt"
+    return str(beside) if beside.is_file() else "dbt"
+
+
+@contextlib.contextmanager
+def environment(paths: DataPaths) -> Iterator[None]:
+    """The process environment as dbt may see it: an absolute data root, and without the key.
+
+    dbt writes parts of its environment into artefacts and logs, so the key never enters it.
+    """
+    kept = {name: os.environ.get(name) for name in (_NOT_FOR_DBT, "PERENNIAL_DATA")}
+    os.environ.pop(_NOT_FOR_DBT, None)
+    os.environ["PERENNIAL_DATA"] = str(paths.root)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def ensure_manifest(paths: DataPaths, project_dir: Path = PROJECT_DIR) -> Path:
+    """Path of a manifest that is as new as the project's files; parses the project where it is not.
+
+    Raises BuildFailedError with dbt's own words when the project does not parse.
+    """
+    target = (project_dir / os.environ.get("DBT_TARGET_PATH", "target")).absolute()
+    manifest = target / "manifest.json"
+    target.mkdir(parents=True, exist_ok=True)
+    # `dagster dev` loads the definitions in several processes at once.
+    with (target / ".parse.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not manifest.is_file() or manifest.stat().st_mtime < _newest(project_dir):
+            _parse(paths, project_dir, target)
+    return manifest
+
+
+def _newest(project_dir: Path) -> float:
+    """Time of the last change to anything that dbt parses; a deletion changes its folder."""
+    places = [project_dir / name for name in _PARSED_FILES]
+    for folder in _PARSED:
+        places += [project_dir / folder, *(project_dir / folder).rglob("*")]
+    return max(
+        place.stat().st_mtime
+        for place in places
+        if place.exists() and place.suffix not in (".py", ".pyc") and place.name != "__pycache__"
+    )
+
+
+def _parse(paths: DataPaths, project_dir: Path, target: Path) -> None:
+    with environment(paths):
+        done = subprocess.run(
+            [
+                executable(),
+                "--no-use-colors",
+                "parse",
+                "--quiet",
+                "--project-dir",
+                str(project_dir),
+            ],
+            cwd=project_dir,
+            env=os.environ | {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise BuildFailedError(
+            f"The dbt project does not parse: {one_line(done.stdout or done.stderr)}; run `dbt "
+            "parse` for the whole message."
+        )
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """What the artefacts of one `dbt build` say."""
+
+    counts: Mapping[str, Counter]
+    failed: list[str]
+    is_complete: bool
+    as_of_relation: str | None
+
+    @property
+    def has_passed(self) -> bool:
+        return not self.failed
+
+    def summary(self) -> str:
+        """Models, seeds and tests in one line."""
+        models, seeds, tests = (self.counts[kind] for kind in ("model", "seed", "test"))
+        warned = f", {tests['warn']} warned" if tests["warn"] else ""
+        return (
+            f"{sum(models.values())} models, {sum(seeds.values())} seeds, {tests['pass']} of "
+            f"{sum(tests.values())} tests passed{warned}"
+        )
+
+
+def read_outcome(target: Path) -> BuildOutcome:
+    """Read manifest.json and run_results.json of a build that has ended."""
+    nodes = load_manifest(target)["nodes"]
+    results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    counts: dict[str, Counter] = {kind: Counter() for kind in ("model", "seed", "test")}
+    failed = []
+    for result in results:
+        node = nodes.get(
+            result["unique_id"], {"resource_type": "operation", "name": result["unique_id"]}
+        )
+        counts.setdefault(node["resource_type"], Counter())[result["status"]] += 1
+        if result["status"] in ("error", "fail", "runtime error"):
+            failed.append(node["name"])
+    ran = {result["unique_id"] for result in results}
+    wanted = {
+        unique_id
+        for unique_id, node in nodes.items()
+        if node["resource_type"] in counts and node["config"].get("materialized") != "ephemeral"
+    }
+    return BuildOutcome(counts, failed, wanted <= ran, _relation(nodes, "int_core__as_of"))
+
+
+def load_manifest(target: Path) -> dict[str, Any]:
+    """The manifest of the build in this folder."""
+    return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+
+
+def public_models(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The models that readers get (`access: public`), by name."""
+    return sorted(
+        (
+            node
+            for node in manifest["nodes"].values()
+            if node["resource_type"] == "model" and node.get("access") == "public"
+        ),
+        key=lambda node: node["name"],
+    )
+
+
+def _relation(nodes: Mapping[str, Any], name: str) -> str | None:
+    for node in nodes.values():
+        if node["name"] == name and node["resource_type"] == "model":
+            return f"{node['schema']}.{node['alias']}"
+    return None
+
+
+def setting_error(messages: str) -> UserError | None:
+    """The sentence of the macro validate_settings, if that is what stopped dbt."""
+    found = re.search(r"Setting [a-z_]+\b.*", messages)
+    return UserError(found.group().strip()) if found else None
+
+
+def one_line(text: str) -> str:
+    """The first thing of substance that a program said, on one line."""
+    lines = [re.sub(r"^[0-9:]+ +", "", line).strip() for line in text.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("Running with", "Encountered"))]
+    return " ".join(kept[:3])[:400]

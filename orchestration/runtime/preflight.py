@@ -1,0 +1,105 @@
+"""What must hold before a run starts; each check stops with one sentence."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from orchestration.errors import UserError
+from orchestration.runtime.lock import BlockedError
+from orchestration.runtime.paths import DataPaths
+
+# A rebuild writes every table anew beside the old one, and publishing copies the marts.
+ROOM_FOR_A_RUN = 3
+LEAST_FREE_BYTES = 256 * 2**20
+_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>[0-9]+)\)")
+
+
+def check_data_root(paths: DataPaths) -> None:
+    """Make the data root if it is missing; raises UserError where that cannot be done."""
+    try:
+        paths.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The data root {paths.root} cannot be made ({error.strerror}); set PERENNIAL_DATA to "
+            "a folder that you may write to."
+        ) from None
+
+
+def check_landing(paths: DataPaths) -> None:
+    """Something must have been dropped or landed before."""
+    if not _has_files(paths.landing) and not paths.ledger.is_file():
+        raise UserError(
+            f"There is nothing to land: {paths.landing} holds no files; put files into "
+            f"{paths.landing}/<channel>/<table>/, or run `perennial demo` for demo data."
+        )
+
+
+def check_landed(paths: DataPaths) -> None:
+    """dbt reads what landing wrote."""
+    if not paths.ledger.is_file():
+        raise UserError(
+            f"Nothing has been landed under {paths.root}; run `perennial land` first (or "
+            "`perennial demo` before it, for demo data)."
+        )
+
+
+def check_disk(paths: DataPaths) -> None:
+    """Refuse to start where the disk would fill up half way."""
+    size = paths.warehouse.stat().st_size if paths.warehouse.is_file() else 0
+    needed = max(ROOM_FOR_A_RUN * size, LEAST_FREE_BYTES)
+    free = shutil.disk_usage(paths.root).free
+    if free < needed:
+        because = (
+            f"{ROOM_FOR_A_RUN} times the {megabytes(size)} of the warehouse"
+            if needed > LEAST_FREE_BYTES
+            else "the least that is sensible"
+        )
+        raise BlockedError(
+            f"The disk of {paths.root} has {megabytes(free)} free and a run needs "
+            f"{megabytes(needed)} ({because}); free some space, or set PERENNIAL_DATA to a larger "
+            "disk."
+        )
+
+
+def check_warehouse(paths: DataPaths) -> None:
+    """Nobody else may hold the working database: DuckDB lets in one writer, or readers only."""
+    if not paths.warehouse.is_file():
+        return
+    import duckdb
+
+    try:
+        duckdb.connect(str(paths.warehouse)).close()
+    except duckdb.IOException as error:
+        raise lock_error(str(error), paths) or _unreadable(paths) from None
+    except duckdb.Error:
+        raise _unreadable(paths) from None
+
+
+def lock_error(message: str, paths: DataPaths) -> BlockedError | None:
+    """Who holds the working database, if `message` is DuckDB's complaint about that."""
+    holder = _HOLDER.search(message)
+    if not holder:
+        return None
+    program = Path(holder["program"]).name
+    return BlockedError(
+        f"The warehouse {paths.warehouse} is held open by {program} (process {holder['pid']}), "
+        f"which is no run of perennial; close it there, and read {paths.published} instead."
+    )
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes for people: MB below one GB."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _unreadable(paths: DataPaths) -> BlockedError:
+    return BlockedError(
+        f"The warehouse {paths.warehouse} cannot be opened; move it away and run again: it is "
+        "rebuilt from what has been landed."
+    )
+
+
+def _has_files(folder: Path) -> bool:
+    return folder.is_dir() and any(entry.is_file() for entry in folder.rglob("*"))

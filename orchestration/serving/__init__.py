@@ -1,0 +1,1 @@
+"""What readers get: the published file, the report and the status screen."""

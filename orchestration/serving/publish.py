@@ -1,0 +1,186 @@
+"""Publishing: every public model of an audited build, in one fresh file that takes the old one's
+place.
+
+A rename is the only moment at which anything changes for a reader: whoever opens the file gets one
+version whole, and whoever has it open keeps the one that was there. The file is made anew each
+time because DuckDB does not erase bytes in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.landing.durable import replacing, sync_dir
+from orchestration.runtime.dbt import load_manifest, public_models
+from orchestration.runtime.paths import DataPaths
+from orchestration.runtime.record import BuildRecord
+from orchestration.runtime.settings import project_version
+from orchestration.serving.audit import audit, check_build
+from orchestration.serving.reading import literal, name, open_published
+
+# The oldest storage format that DuckDB 1.x drivers share: BI tools come with drivers of their own.
+STORAGE_VERSION = "v1.0.0"
+KEPT_VERSIONS = 3
+READ_ONLY = 0o444
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published version; `rows` has the number of rows of each table."""
+
+    version: str
+    as_of: str | None
+    sha256: str
+    rows: Mapping[str, int]
+    warnings: list[str]
+
+
+def publish(paths: DataPaths, run_id: str) -> Published:
+    """Audit the last build and, if it passes, put its public models in front of the readers.
+
+    Raises NotPublishedError (one sentence) when the audit fails; the last version stays then.
+    """
+    record = check_build(paths)
+    manifest = load_manifest(paths.target)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    version = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{run_id[:8]}"
+    paths.serving.mkdir(parents=True, exist_ok=True)
+    for leftover in paths.serving.glob(".marts-*.tmp*"):
+        leftover.unlink()
+    _keep_live_version(paths)
+    fresh = paths.serving / f".marts-{version}.tmp"
+    try:
+        warnings, rows = _write(fresh, paths, record, manifest, version, now, run_id)
+        _sync(fresh)
+        sha256 = _sha256(fresh)
+        fresh.replace(paths.published)
+        sync_dir(paths.serving)
+    finally:
+        fresh.unlink(missing_ok=True)
+    _keep_live_version(paths)
+    with replacing(paths.manifest) as temporary:
+        text = json.dumps(
+            {
+                "version": version,
+                "as_of": record.as_of,
+                "published_at": f"{now.isoformat(timespec='milliseconds')}Z",
+                "run_id": run_id,
+                "sha256": sha256,
+                "row_counts": rows,
+            },
+            indent=2,
+        )
+        temporary.write_text(text + "\n", encoding="utf-8")
+    _prune(paths)
+    return Published(version, record.as_of, sha256, rows, warnings)
+
+
+def _write(
+    fresh: Path,
+    paths: DataPaths,
+    record: BuildRecord,
+    manifest: Mapping[str, Any],
+    version: str,
+    now: datetime,
+    run_id: str,
+) -> tuple[list[str], dict[str, int]]:
+    """Audit, then copy every public model into the fresh file and close it."""
+    relations = {
+        node["name"]: f"{name(node['schema'])}.{name(node['alias'])}"
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"attach {literal(paths.warehouse)} as work (read_only)")
+        if paths.published.is_file():
+            connection.execute(f"attach {literal(paths.published)} as published (read_only)")
+        warnings = audit(connection, relations, paths, record.settings)
+        connection.execute(
+            f"attach {literal(fresh)} as fresh (storage_version {literal(STORAGE_VERSION)})"
+        )
+        rows = {}
+        for node in public_models(manifest):
+            table = f"fresh.main.{name(node['alias'])}"
+            connection.execute(
+                f"create table {table} as select * from work.{relations[node['name']]}"
+            )
+            _describe(connection, table, node)
+            rows[node["alias"]] = connection.execute(f"select count(*) from {table}").fetchone()[0]
+        connection.execute(
+            """
+            create table fresh.main.published_version as
+            select
+                cast(? as varchar) as version_id, cast(? as date) as as_of,
+                cast(? as timestamp) as published_at, cast(? as varchar) as run_id,
+                cast(? as varchar) as project_version, cast(? as varchar) as reporting_currency,
+                cast(? as varchar) as business_timezone
+            """,
+            [
+                version, record.as_of, now, run_id, project_version(),
+                record.settings["reporting_currency"], record.settings["business_timezone"],
+            ],
+        )  # fmt: skip
+        connection.execute("checkpoint fresh")
+        connection.execute("detach fresh")
+    return warnings, rows
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, table: str, node: Mapping[str, Any]) -> None:
+    """Carry the descriptions along, for BI tools that show them."""
+    if node["description"]:
+        connection.execute(f"comment on table {table} is {literal(node['description'])}")
+    for column in node["columns"].values():
+        if column["description"]:
+            connection.execute(
+                f"comment on column {table}.{name(column['name'])} is "
+                f"{literal(column['description'])}"
+            )
+
+
+def _keep_live_version(paths: DataPaths) -> None:
+    """Give the published file a second name under versions/, where it outlives its replacement."""
+    if not paths.published.is_file():
+        return
+    with open_published(paths.published) as connection:
+        version = connection.execute("select version_id from published_version").fetchone()[0]
+    kept = paths.versions / f"{version}.duckdb"
+    if kept.exists():
+        return
+    paths.versions.mkdir(exist_ok=True)
+    try:
+        os.link(paths.published, kept)
+    except OSError:
+        # Not every file system knows hard links.
+        with replacing(kept) as temporary:
+            shutil.copyfile(paths.published, temporary)
+        kept.chmod(READ_ONLY)
+
+
+def _prune(paths: DataPaths) -> None:
+    for old in sorted(paths.versions.glob("*.duckdb"))[:-KEPT_VERSIONS]:
+        old.unlink()
+
+
+def _sync(path: Path) -> None:
+    path.chmod(READ_ONLY)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,135 @@
+"""The steps of the pipeline as plain functions: Dagster's assets and the command line both call
+these.
+
+Each one fills in its line of progress and returns figures for Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from orchestration.landing import land
+from orchestration.landing.keys import load_key
+from orchestration.runtime import dbt, preflight
+from orchestration.runtime.paths import PROJECT_DIR, DataPaths
+from orchestration.runtime.progress import Log, Step
+from orchestration.runtime.record import BuildRecord, fingerprint
+from orchestration.runtime.settings import Settings
+from orchestration.serving.audit import listing
+from orchestration.serving.publish import publish
+from orchestration.serving.report import write_report
+
+MOST_LINES = 10
+
+
+def land_files(
+    paths: DataPaths, settings: Settings, channels: list[str], run_id: str, step: Step, log: Log
+) -> dict[str, int]:
+    """Land what is new under landing/; each refused file gets a line of its own."""
+    preflight.check_landing(paths)
+    notes: list[str] = []
+    key = load_key(paths.root, notes.append)
+    result = land(
+        paths.root,
+        PROJECT_DIR,
+        channels or None,
+        key,
+        run_id,
+        lambda line: (log(line), step.tick(f"land      {line}")),
+        enabled=settings.channels,
+    )
+    refused = [file.message for file in result.refused]
+    if len(refused) > MOST_LINES:
+        refused[MOST_LINES:] = [
+            f"... {len(refused) - MOST_LINES} more: `perennial status` lists them"
+        ]
+    step.say(result.summary, *notes, *refused)
+    return {
+        "landed": result.landed,
+        "refused": len(result.refused),
+        "records": result.raw_count,
+        "quarantined": result.quarantined_count,
+    }
+
+
+def before_build(paths: DataPaths) -> None:
+    """Look before dbt starts, and forget the last build: from here on the warehouse is
+    unaudited."""
+    preflight.check_landed(paths)
+    preflight.check_disk(paths)
+    preflight.check_warehouse(paths)
+    paths.build_record.unlink(missing_ok=True)
+
+
+def after_build(
+    paths: DataPaths, settings: Settings, run_id: str, messages: str, step: Step
+) -> dict[str, Any]:
+    """Judge a build that has ended and record it.
+
+    Raises BuildFailedError in one sentence if it failed; the messages of dbt may hold values of the
+        data,
+    so they are read for what they complain about and never repeated.
+    """
+    sentence = dbt.setting_error(messages) or preflight.lock_error(messages, paths)
+    if sentence:
+        raise sentence
+    log = paths.target / "dbt.log"
+    if not (paths.target / "run_results.json").is_file():
+        raise dbt.BuildFailedError(f"dbt could not start the build; see {log}.")
+    outcome = dbt.read_outcome(paths.target)
+    if messages and not outcome.failed:
+        raise dbt.BuildFailedError(f"dbt ended with an error; see {log}.")
+    BuildRecord(
+        run_id=run_id,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        has_passed=outcome.has_passed,
+        is_complete=outcome.is_complete,
+        summary=outcome.summary(),
+        as_of=_as_of(paths, outcome.as_of_relation),
+        failed=outcome.failed,
+        settings=dict(settings.values),
+        warehouse=fingerprint(paths),
+    ).write(paths)
+    if not outcome.has_passed:
+        raise dbt.BuildFailedError(
+            f"The build failed in {listing(outcome.failed)} ({outcome.summary()}); nothing is "
+            f"published, readers keep the last version. See {log}."
+        )
+    step.say(outcome.summary())
+    return {kind: sum(counts.values()) for kind, counts in outcome.counts.items()}
+
+
+def publish_marts(paths: DataPaths, run_id: str, step: Step) -> Mapping[str, int]:
+    """Audit the build and publish it; returns the rows of each table."""
+    published = publish(paths, run_id)
+    total = sum(published.rows.values())
+    step.say(
+        f"version {published.version} as of {published.as_of}: {len(published.rows)} tables, "
+        f"{total:,} rows",
+        *(f"warning: {warning}" for warning in published.warnings),
+    )
+    return published.rows
+
+
+def report_page(paths: DataPaths, step: Step) -> int:
+    """Draw the report from the published file; returns its size in bytes."""
+    write_report(paths)
+    size = paths.report.stat().st_size
+    step.say(f"{paths.report} ({preflight.megabytes(size)})")
+    return size
+
+
+def _as_of(paths: DataPaths, relation: str | None) -> str | None:
+    """The day that the build stands for; None where the model that says it was not built."""
+    if relation is None:
+        return None
+    with duckdb.connect(str(paths.warehouse), read_only=True) as connection:
+        try:
+            day = connection.execute(f"select as_of from {relation}").fetchone()
+        except duckdb.CatalogException:
+            return None
+    return day[0].isoformat() if day and day[0] else None
