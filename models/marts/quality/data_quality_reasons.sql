@@ -13,8 +13,7 @@ final as (
         cast(_table as string) as table_name,
         cast(entity as string) as entity,
         cast(reason as string) as reason,
-        cast(sum(records) as bigint) as record_count,
-        cast(count(distinct _file_sha) as bigint) as file_count
+        cast(sum(records) as bigint) as records
     from accounting
     group by _channel, _table, entity, reason
 )
