@@ -13,7 +13,7 @@ final as (
         cast(_table as string) as table_name,
         cast(entity as string) as entity,
         cast(reason as string) as reason,
-        cast(sum(records) as bigint) as records
+        cast(sum(records) as bigint) as record_count
     from accounting
     group by _channel, _table, entity, reason
 )

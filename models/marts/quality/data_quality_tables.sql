@@ -40,17 +40,16 @@ final as (
     select
         cast(file_counts.channel as string) as channel,
         cast(file_counts.table_name as string) as table_name,
-        cast(file_counts.landed_files as bigint) as landed_files,
-        cast(file_counts.skipped_files as bigint) as skipped_files,
-        cast(file_counts.refused_files as bigint) as refused_files,
-        cast(file_counts.raw_records as bigint) as raw_records,
-        cast(coalesce(record_counts.loaded_records, 0) as bigint) as loaded_records,
-        cast(coalesce(record_counts.unreadable_records + record_counts.invalid_records, 0) as bigint) as quarantined_records,
-        cast(coalesce(record_counts.unreadable_records, 0) as bigint) as unreadable_records,
-        cast(coalesce(record_counts.invalid_records, 0) as bigint) as invalid_records,
-        cast(coalesce(record_counts.duplicate_records, 0) as bigint) as duplicate_records,
-        cast(coalesce(record_counts.superseded_records, 0) as bigint) as superseded_records,
-        cast(coalesce(record_counts.warned_records, 0) as bigint) as warned_records,
+        cast(file_counts.landed_files as bigint) as landed_file_count,
+        cast(file_counts.skipped_files as bigint) as skipped_file_count,
+        cast(file_counts.refused_files as bigint) as refused_file_count,
+        cast(file_counts.raw_records as bigint) as raw_count,
+        cast(coalesce(record_counts.loaded_records, 0) as bigint) as loaded_count,
+        cast(coalesce(record_counts.unreadable_records, 0) as bigint) as landing_quarantined_count,
+        cast(coalesce(record_counts.invalid_records, 0) as bigint) as unified_quarantined_count,
+        cast(coalesce(record_counts.duplicate_records, 0) as bigint) as duplicate_count,
+        cast(coalesce(record_counts.superseded_records, 0) as bigint) as superseded_count,
+        cast(coalesce(record_counts.warned_records, 0) as bigint) as warning_count,
         {{ share(
             'coalesce(record_counts.unreadable_records + record_counts.invalid_records, 0)', 'file_counts.raw_records'
         ) }} as quarantined_rate

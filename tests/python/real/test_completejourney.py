@@ -62,7 +62,7 @@ def test_every_line_is_accounted_for(marts) -> None:
 
 def test_exponents_are_quarantined_as_such(marts) -> None:
     reasons = marts.execute(
-        "select reason, records from data_quality_reasons where table_name = 'transactions' and entity = 'order_line'"
+        "select reason, record_count from data_quality_reasons where table_name = 'transactions' and entity = 'order_line'"
     ).fetchall()
     assert reasons == [("unreadable_line_paid", 8)]
 

@@ -242,7 +242,8 @@ def test_classes_add_up_to_the_population(models: tuple[dict, CompiledModels]) -
     _, compiled = models
     with compiled.build(random_core(6)) as connection:
         differing = connection.execute(
-            "select as_of, class_scheme, sum(customer_count) from marts.rfm_class_sizes group by all "
+            "select as_of, class_scheme, sum(customer_count) "
+            "from marts.rfm_class_sizes group by all "
             "except select as_of, scheme, count(*) from marts.customer_rfm "
             "cross join (values ('chinese'), ('western')) as s(scheme) group by all"
         ).fetchall()
