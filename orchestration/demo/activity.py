@@ -167,7 +167,8 @@ def _sessions(con: duckdb.DuckDBPyConnection, draws: Draws, customers: int) -> N
             case when n = 0 and not is_bot then campaign end as campaign,
             is_logged_in or signs_up as has_login,
             is_logged_in,
-            case when is_bot then 4000000000 + s // 3
+            signs_up or (is_logged_in and s % 3 = 0) as identifies,
+            case when is_bot then 4000000000 + s
                 when platform = 'web' then device_owner * 4 + least(cookie_count - 1,
                     start_s * 3 // {END_S})
                 else device_owner * 4 + 3 end as cookie,
@@ -181,6 +182,8 @@ def _sessions(con: duckdb.DuckDBPyConnection, draws: Draws, customers: int) -> N
             checkouts,
             opens + sign_ups + logins + views + carts + checkouts as actions
         from planned
+        where pages + opens + sign_ups + logins + views + carts + checkouts > 0
+            or (is_logged_in and s % 3 = 0)
         order by s
         """
     )

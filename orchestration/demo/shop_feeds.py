@@ -836,8 +836,8 @@ def segment_feeds(draws: Draws) -> list[Feed]:
             start_s + 5 as _at_s, s as _id, 0 as _version,
             s = max(s) over (partition by sessions.person) as _is_newest
         from sessions inner join person on sessions.person = person.id
-        where has_login and (signed_up or s % 3 = 0)
-        """.replace("signed_up", "sign_ups > 0"),
+        where identifies
+        """,
         (
             C("id", "concat('id-', s)"),
             C("anonymous_id", anonymous),

@@ -476,8 +476,7 @@ def _ad_days() -> Feed:
             C("clicks", "clicks"),
             C(
                 "cost",
-                "demo_money(case when _version = 0 and w % 33 = 4 then cost_c - cost_c // 20 "
-                "else cost_c end)",
+                "demo_money(case when _is_newest then cost_c else cost_c - cost_c // 20 end)",
             ),
             C("currency", "'CNY'"),
             C("conversions", "clicks // 40"),

@@ -196,17 +196,18 @@ def _identifiers(draws: Draws) -> str:
 
 
 def _accounts(draws: Draws) -> str:
+    """Accounts; a bare one has no row of its own and is only named by other records."""
     buyer = f"concat('TB', {code_of(draws, 'person.buyer', 'person')})"
     return f"""
         select * from (
             select 'shopify' as source_system, cast(shop_id as varchar) as source_record_id,
-                id as person_id from person
-            union all select 'crm', member_no, id from person
-            union all select 'wechat', follow_openid, id from person
-            union all select 'wechat', mini_openid, id from person
-            union all select distinct 'segment', concat('U', 100000 + person), person from sessions
-                where has_login
-            union all select distinct 'tmall', {buyer}, person from orders
+                id as person_id, false as is_bare from person
+            union all select 'crm', member_no, id, false from person
+            union all select 'wechat', follow_openid, id, false from person
+            union all select 'wechat', mini_openid, id, false from person
+            union all select 'segment', concat('U', 100000 + person), person, not max(identifies)
+                from sessions where has_login group by person
+            union all select distinct 'tmall', {buyer}, person, false from orders
                 where channel = 'tmall' and person is not null
         )
         where source_record_id is not null

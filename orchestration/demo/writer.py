@@ -32,7 +32,8 @@ SCHEDULES = {
 }
 SYNC_DELAY_S = 9000
 OVERLAP_DAYS = 2
-BROKEN_SHARE = 0.006
+BROKEN_SHARE = 0.006  # of a table
+MOST_BROKEN_SHARE = 0.008  # of a file
 SMALLEST_BROKEN_TABLE = 150
 BROKEN_OF_A_KIND = 5
 CHUNK = 1 << 20
@@ -244,7 +245,7 @@ class Writer:
         """`feed_broken`: the broken records as lines, beside the good records they were made from.
 
         Records whose shape is broken all go into one delivery, the smallest in which they stay
-        rare, as one bad export would do it; broken values lie anywhere.
+        rare, as one bad export would do it; broken values lie anywhere, but are rare in every file.
         """
         sizes = self.con.execute(
             "select _file, sum(_rows) from feed_rows group by 1 order by 2, 1"
@@ -258,17 +259,23 @@ class Writer:
             fault = feed.faults[turn % len(feed.faults)]
             if sum(f.records for f in planned) + fault.records <= budget:
                 planned.append(fault)
-        shapes = [fault for fault in planned if fault.stage == "landing"]
-        values = [fault for fault in planned if fault.stage != "landing"]
-        bad_export = next(
-            (n for n, rows in sizes if rows * BROKEN_SHARE >= len(shapes)), sizes[-1][0]
-        )
+        shapes = sum(fault.stage == "landing" for fault in planned)
+        bad_export = next((n for n, rows in sizes if rows * BROKEN_SHARE >= shapes), sizes[-1][0])
+        room = {number: int(rows * MOST_BROKEN_SHARE) for number, rows in sizes}
+        candidates = {
+            "landing": self._models(feed, 2 * shapes, bad_export),
+            "unified": self._models(feed, 3 * len(planned)),
+        }
         by_file: dict[int, list[tuple[Fault, str]]] = {}
         lines: list[tuple[int, int, int, int, str]] = []
-        pairs = list(zip(shapes, self._models(feed, len(shapes), bad_export), strict=False))
-        pairs += zip(values, self._models(feed, len(values)), strict=False)
-        for number, (fault, model) in enumerate(pairs):
+        for number, fault in enumerate(planned):
+            models = candidates[fault.stage]
+            model = next((m for m in models if room[m[0]] >= fault.records), None)
+            if model is None:
+                continue
+            models.remove(model)
             file_number, at_s, row_id, texts = model
+            room[file_number] -= fault.records
             fresh = feed.fresh_key(number) if feed.fresh_key else None
             columns = feed.columns_of(file_number)
             maker = break_csv if feed.layout == "csv" else break_json
