@@ -54,7 +54,7 @@ def audit(
 ) -> list[str]:
     """Check reconciliation and the share of quarantined records; return warnings.
 
-    `connection` has the working database attached as `work` and, where there is one, the published
+    `connection` has the working database attached as `warehouse` (the name that its views were made under) and, where there is one, the published
     file as `published`; `relations` gives schema.name of each model. Raises NotPublishedError.
     """
     _reconciled(connection, relations)
@@ -67,7 +67,7 @@ def _reconciled(connection: duckdb.DuckDBPyConnection, relations: Mapping[str, s
         ("reconciliation_daily", "difference_value", "file, day and measure"),
     ):
         differing = connection.execute(
-            f"select count(*) from work.{relations[model]} where {column} is distinct from 0"
+            f"select count(*) from warehouse.{relations[model]} where {column} is distinct from 0"
         ).fetchone()[0]
         if differing:
             raise NotPublishedError(
@@ -95,7 +95,7 @@ def _quarantine_gate(
         select files.channel, files.table_name, ledger.run_id,
             sum(files.raw_records) as raw_records, sum(files.quarantined_records) as
                 quarantined_records
-        from work.{files} as files
+        from warehouse.{files} as files
         inner join read_parquet({literal(paths.ledger)}) as ledger
             on files.channel = ledger.channel and files.table_name = ledger.table_name
             and files.file_sha = ledger.file_sha and ledger.status = 'landed'

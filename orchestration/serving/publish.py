@@ -102,7 +102,7 @@ def _write(
     }
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute(f"attach {literal(paths.warehouse)} as work (read_only)")
+        connection.execute(f"attach {literal(paths.warehouse)} as warehouse (read_only)")
         if paths.published.is_file():
             connection.execute(f"attach {literal(paths.published)} as published (read_only)")
         warnings = audit(connection, relations, paths, record.settings)
@@ -113,7 +113,7 @@ def _write(
         for node in public_models(manifest):
             table = f"fresh.main.{name(node['alias'])}"
             connection.execute(
-                f"create table {table} as select * from work.{relations[node['name']]}"
+                f"create table {table} as select * from warehouse.{relations[node['name']]}"
             )
             _describe(connection, table, node)
             rows[node["alias"]] = connection.execute(f"select count(*) from {table}").fetchone()[0]
