@@ -19,7 +19,7 @@ from orchestration.demo.faults import (
 )
 from orchestration.demo.population import END_S, code_of
 from orchestration.demo.prng import Draws
-from orchestration.demo.store_feeds import MINI_APP
+from orchestration.demo.store_feeds import MINI_APP, UNIONID_SCOPE
 from orchestration.demo.writer import Column, Feed
 
 C = Column
@@ -122,27 +122,36 @@ def _accounts(buyer: str) -> Feed:
 
 
 def _identity_links(buyer: str) -> Feed:
-    """Marketplace buyers who bound the telephone of their membership."""
+    """Marketplace buyers and WeChat users who bound their telephone in a form."""
     return Feed(
         "direct",
         "identity_link",
         "coarse",
         f"""
-        select person, {buyer} as buyer, phone, joined_s + 1800 as _at_s, person as _id,
-            0 as _version, true as _is_newest
-        from (select orders.person, min(orders.at_s) as joined_s from orders
-            where channel = 'tmall' and person is not null group by orders.person) as buyers
-        inner join person on buyers.person = person.id
-        where phone is not null and person % 10 < 6 and joined_s + 1800 < {END_S}
+        select *, 0 as _version, true as _is_newest from (
+            select 'tmall' as source_system, person * 2 as _id, 'platform_buyer_id' as left_type,
+                '{BUYER_SCOPE}' as left_scope, {buyer} as left_value, phone,
+                joined_s + 1800 as _at_s
+            from (select orders.person, min(orders.at_s) as joined_s from orders
+                where channel = 'tmall' and person is not null group by orders.person) as buyers
+            inner join person on buyers.person = person.id
+            where phone is not null and person % 10 < 6
+            union all
+            select 'scrm', id * 2 + 1, 'wx_unionid', '{UNIONID_SCOPE}', unionid, phone,
+                greatest(follow_s, mini_s) + 3600
+            from person
+            where unionid is not null and phone is not null and id % 4 < 3
+        )
+        where _at_s < {END_S}
         """,
         (
-            C("source_system", "'tmall'"),
-            C("source_record_id", "concat('bind-', person)"),
+            C("source_system", "source_system"),
+            C("source_record_id", "concat('bind-', _id)"),
             C("link_at", "demo_offset(_at_s)"),
             C("action", "'bind'"),
-            C("left_type", "'platform_buyer_id'"),
-            C("left_scope", f"'{BUYER_SCOPE}'"),
-            C("left_value", "buyer"),
+            C("left_type", "left_type"),
+            C("left_scope", "left_scope"),
+            C("left_value", "left_value"),
             C("right_type", "'phone'"),
             C("right_scope", "''"),
             C("right_value", "phone"),

@@ -850,7 +850,7 @@ def segment_feeds(draws: Draws) -> list[Feed]:
                 "case when s % 501 = 7 then 'undefined' when s % 501 = 8 then 'test@test.com' "
                 "else email end",
             ),
-            C("phone", "case when s % 2 = 0 then phone end"),
+            C("phone", "case when s % 2 = 0 or email is null then phone end"),
             C("gender", "gender"),
             C("created_at", iso.format("shop_s")),
         ),

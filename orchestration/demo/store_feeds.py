@@ -272,7 +272,7 @@ def _members() -> Feed:
             C("card_no", "card_no"),
             C(
                 "unionid",
-                "case when id % 5 < 2 and greatest(follow_s, mini_s) < _at_s then unionid end",
+                "case when id % 5 < 4 and least(follow_s, mini_s) < _at_s then unionid end",
             ),
             C("advisor", "concat('ADV', id % 20)"),
             C("is_test", "'FALSE'"),
@@ -414,7 +414,7 @@ def _mini_users() -> Feed:
         "coarse",
         f"""
         with known as (
-            select *, case when phone is not null and id % 10 < 7
+            select *, case when phone is not null and id % 10 < 8
                 and mini_s + (1 + id % 20) * 86400 < {END_S}
                 then mini_s + (1 + id % 20) * 86400 end as tell_s
             from person where mini_openid is not null
