@@ -7,7 +7,8 @@ as_of as (
 ),
 
 month_ends as (
-    select date_on from {{ ref('dim_date') }} where is_month_end
+    select date_on from {{ ref('dim_date') }}
+    where is_month_end
 ),
 
 final as (

@@ -4,7 +4,8 @@
 with
 
 days as (
-    select as_of from {{ ref('int_calendar__stored_days') }} where is_latest
+    select as_of from {{ ref('int_calendar__stored_days') }}
+    where is_latest
 ),
 
 cells as (

@@ -2,7 +2,7 @@
 -- A cost whose source is not landed is NULL, and so is every formula that subtracts it: cac for customers won before the first
 -- month with acquisition spend, maintenance as long as no touch cost, benefit or spend row exists. The predicted columns are
 -- NULL until predictions exist.
-{% set cost_sources = ['line', 'product', 'category', 'default'] %}
+{%- set cost_sources = ['line', 'product', 'category', 'default'] %}
 with
 
 days as (
@@ -10,7 +10,11 @@ days as (
 ),
 
 customers as (
-    select customer_id, first_channel, coalesce(first_campaign, '') as first_campaign, coalesce(first_touch_on, first_seen_on) as known_from_on
+    select
+        customer_id,
+        first_channel,
+        coalesce(first_campaign, '') as first_campaign,
+        coalesce(first_touch_on, first_seen_on) as known_from_on
     from {{ ref('dim_customer') }}
     where not is_unknown and not is_anonymous and not is_test
 ),
@@ -44,7 +48,8 @@ landed as (
         union all
         select entry_on as seen_on, 'benefit' as kind from {{ ref('fct_benefit') }}
         union all
-        select touched_on as seen_on, 'touch' as kind from {{ ref('fct_touch') }} where unit_cost_amount is not null
+        select touched_on as seen_on, 'touch' as kind from {{ ref('fct_touch') }}
+        where unit_cost_amount is not null
     ) as cost_rows
 ),
 
@@ -98,11 +103,10 @@ valued as (
             when cac_basis = 'paid' then cost_per_new_customer_amount
             else 0
         end as cac_amount,
-        {% for source in cost_sources -%}
-        {{ source }}_cost_paid_amount{{ ' +' if not loop.last }}
-        {% endfor -%}
-        as known_cost_amount,
-        greatest({% for source in cost_sources %}{{ source }}_cost_paid_amount{{ ', ' if not loop.last }}{% endfor %}) as main_cost_amount
+        line_cost_paid_amount + product_cost_paid_amount + category_cost_paid_amount + default_cost_paid_amount
+            as known_cost_amount,
+        greatest(line_cost_paid_amount, product_cost_paid_amount, category_cost_paid_amount, default_cost_paid_amount)
+            as main_cost_amount
     from measured
 ),
 
@@ -127,8 +131,8 @@ final as (
         cast(case when order_count > 0 then years_observed end as decimal(18,6)) as years_observed,
         cast(aov as decimal(18,4)) as aov_amount,
         cast(orders_per_year as decimal(18,6)) as orders_per_year,
-        cast(first_channel as string) as first_channel,
-        cast(nullif(first_campaign, '') as string) as first_campaign,
+        cast(case when order_count > 0 then first_channel end as string) as acquisition_channel,
+        cast(case when order_count > 0 then nullif(first_campaign, '') end as string) as acquisition_campaign,
         cast(cac_basis as string) as cac_basis,
         cast(cac_amount as decimal(18,4)) as cac_amount,
         cast(maintenance_amount as decimal(18,4)) as maintenance_amount,

@@ -14,7 +14,8 @@ customers as (
 ),
 
 sales as (
-    select customer_id, as_of, first_order_on from {{ ref('int_clv__customer_sales') }} where order_count > 0
+    select customer_id, as_of, first_order_on from {{ ref('int_clv__customer_sales') }}
+    where order_count > 0
 ),
 
 spend as (

@@ -32,18 +32,18 @@ first_orders as (
 ),
 
 acquisition as (
-    select first_orders.customer_id, sum(cast(spend.cost_amount as double) / nullif(first_orders.sharers, 0)) as cost
+    select first_orders.customer_id, cast(sum(spend.cost_amount) as double) / nullif(first_orders.sharers, 0) as cost_amount
     from first_orders
     inner join spend
         on first_orders.first_channel = spend.channel_code
         and coalesce(first_orders.first_campaign, '') = coalesce(spend.campaign_key, '')
         and first_orders.month_on = {{ month_of('spend.spend_on') }}
     where spend.cost_kind = 'acquisition'
-    group by first_orders.customer_id
+    group by first_orders.customer_id, first_orders.sharers
 ),
 
 touches as (
-    select touches.customer_id, sum(touches.unit_cost_amount) as cost
+    select touches.customer_id, sum(touches.unit_cost_amount) as cost_amount
     from {{ ref('fct_touch') }} as touches
     inner join as_of on touches.touched_on <= as_of.as_of
     where not touches.is_test
@@ -53,7 +53,7 @@ touches as (
 benefits as (
     select
         benefits.customer_id,
-        sum(abs(benefits.cash_value_amount) * case when benefits.entry_kind = 'reverse' then -1 else 1 end) as cost
+        sum(abs(benefits.cash_value_amount) * case when benefits.entry_kind = 'reverse' then -1 else 1 end) as cost_amount
     from {{ ref('fct_benefit') }} as benefits
     inner join as_of on benefits.entry_on <= as_of.as_of
     where
@@ -67,19 +67,20 @@ benefits as (
 ),
 
 retention as (
-    select customer_id, sum(cost_amount) as cost from spend
+    select customer_id, sum(cost_amount) as cost_amount
+    from spend
     where cost_kind in ('retention', 'service', 'maintenance')
     group by customer_id
 ),
 
 costs as (
-    select customer_id, cost as acquisition_cost, cast(0 as decimal(18,4)) as maintenance_cost from acquisition
+    select customer_id, cost_amount as acquisition_cost, cast(0 as decimal(18,4)) as maintenance_cost from acquisition
     union all
-    select customer_id, 0 as acquisition_cost, cost as maintenance_cost from touches
+    select customer_id, 0 as acquisition_cost, cost_amount as maintenance_cost from touches
     union all
-    select customer_id, 0 as acquisition_cost, cost as maintenance_cost from benefits
+    select customer_id, 0 as acquisition_cost, cost_amount as maintenance_cost from benefits
     union all
-    select customer_id, 0 as acquisition_cost, cost as maintenance_cost from retention
+    select customer_id, 0 as acquisition_cost, cost_amount as maintenance_cost from retention
 ),
 
 final as (

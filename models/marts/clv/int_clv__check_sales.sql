@@ -4,11 +4,13 @@
 with
 
 orders as (
-    select order_key, customer_id, ordered_on, paid_amount, net_amount from {{ ref('fct_order') }} where is_valid
+    select order_key, customer_id, ordered_on, paid_amount, net_amount from {{ ref('fct_order') }}
+    where is_valid
 ),
 
 order_lines as (
-    select order_key, margin_amount from {{ ref('fct_order_line') }} where margin_amount is not null
+    select order_key, margin_amount from {{ ref('fct_order_line') }}
+    where margin_amount is not null
 ),
 
 refunds as (
@@ -23,7 +25,9 @@ refunds as (
 ),
 
 returned as (
-    select order_key, sum(refund_amount) as refund_amount from refunds where not keeps_goods group by order_key
+    select order_key, sum(refund_amount) as refund_amount from refunds
+    where not keeps_goods
+    group by order_key
 ),
 
 line_profits as (

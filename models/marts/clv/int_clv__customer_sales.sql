@@ -1,6 +1,7 @@
 -- One row per customer and as_of with a valid order or a refund of its own: orders, net sales and gross profit.
 -- A refund without an order lowers the net sales of the customer whom it names. It returns no goods whose margin is known, so
 -- it lowers gross profit only where the goods stay with the buyer.
+{%- set cost_sources = ['line', 'product', 'category', 'default'] %}
 with
 
 days as (
@@ -33,7 +34,7 @@ valued as (
         orders.*,
         margins.margin_amount,
         coalesce(margins.line_paid_amount, orders.paid_amount) as basis_amount,
-        {% for source in ['line', 'product', 'category', 'default'] -%}
+        {% for source in cost_sources -%}
         margins.{{ source }}_cost_paid_amount{{ ',' if not loop.last }}
         {% endfor %}
     from orders
@@ -76,7 +77,7 @@ order_totals as (
         sum(net_amount) as net_amount,
         sum(gross_profit_amount) as gross_profit_amount,
         sum(basis_amount) as basis_amount,
-        {% for source in ['line', 'product', 'category', 'default'] -%}
+        {% for source in cost_sources -%}
         coalesce(sum({{ source }}_cost_paid_amount), 0) as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
         {% endfor %}
     from movements
@@ -107,9 +108,8 @@ final as (
         cast(order_totals.gross_profit_amount - coalesce(orderless_totals.given_back_amount, 0) as decimal(18,4))
             as gross_profit_amount,
         cast(order_totals.basis_amount as decimal(18,4)) as basis_amount,
-        {% for source in ['line', 'product', 'category', 'default'] -%}
-        cast(order_totals.{{ source }}_cost_paid_amount as decimal(18,4))
-            as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
+        {% for source in cost_sources -%}
+        {{ as_money('order_totals.' ~ source ~ '_cost_paid_amount') }} as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
         {% endfor %}
     from order_totals
     full outer join orderless_totals

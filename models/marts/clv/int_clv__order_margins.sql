@@ -1,4 +1,5 @@
 -- One row per order with lines: the margin of its lines, and how much of what was paid for them has a known cost.
+{%- set cost_sources = ['line', 'product', 'category', 'default'] %}
 with
 
 order_lines as (
@@ -6,17 +7,27 @@ order_lines as (
     where order_key is not null
 ),
 
-final as (
+totals as (
     select
-        cast(order_key as string) as order_key,
-        cast(sum(margin_amount) as decimal(18,4)) as margin_amount,
-        cast(sum(line_paid_amount) as decimal(18,4)) as line_paid_amount,
-        {% for source in ['line', 'product', 'category', 'default'] -%}
-        cast(coalesce(sum(line_paid_amount) filter (where margin_source = '{{ source }}'), 0) as decimal(18,4))
-            as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
+        order_key,
+        sum(margin_amount) as margin_amount,
+        sum(line_paid_amount) as line_paid_amount,
+        {% for source in cost_sources -%}
+        sum(line_paid_amount) filter (where margin_source = '{{ source }}') as {{ source }}_paid_amount{{ ',' if not loop.last }}
         {% endfor %}
     from order_lines
     group by order_key
+),
+
+final as (
+    select
+        cast(order_key as string) as order_key,
+        {{ as_money('margin_amount') }} as margin_amount,
+        {{ as_money('line_paid_amount') }} as line_paid_amount,
+        {% for source in cost_sources -%}
+        {{ as_money('coalesce(' ~ source ~ '_paid_amount, 0)') }} as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
+        {% endfor %}
+    from totals
 )
 
 select * from final

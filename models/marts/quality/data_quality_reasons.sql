@@ -4,7 +4,8 @@
 with
 
 accounting as (
-    select * from {{ ref('int_unified__accounting') }} where outcome = 'quarantined'
+    select * from {{ ref('int_unified__accounting') }}
+    where outcome = 'quarantined'
 ),
 
 final as (

@@ -11,7 +11,8 @@ days as (
 ),
 
 customers as (
-    select customer_id from {{ ref('dim_customer') }} where not is_unknown and not is_anonymous
+    select customer_id from {{ ref('dim_customer') }}
+    where not is_unknown and not is_anonymous
 ),
 
 orders as (

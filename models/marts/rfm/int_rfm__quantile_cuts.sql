@@ -52,7 +52,7 @@ positions as (
         cast(floor((populations.ranked_customers - 1) * cuts.cut_number / 5.0) as bigint) + 1 as lower_rank,
         cast((populations.ranked_customers - 1) * cuts.cut_number % 5 as bigint) as fifths
     from populations
-    cross join (values (1), (2), (3), (4)) as cuts(cut_number)
+    cross join (values (1), (2), (3), (4)) as cuts (cut_number)
 ),
 
 bounds as (
