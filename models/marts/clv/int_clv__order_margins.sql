@@ -13,7 +13,7 @@ totals as (
         sum(margin_amount) as margin_amount,
         sum(line_paid_amount) as line_paid_amount,
         {% for source in cost_sources -%}
-        sum(line_paid_amount) filter (where margin_source = '{{ source }}') as {{ source }}_paid_amount{{ ',' if not loop.last }}
+        sum(line_paid_amount) filter (where margin_source = '{{ source }}') as paid_with_{{ source }}_cost{{ ',' if not loop.last }}
         {% endfor %}
     from order_lines
     group by order_key
@@ -25,7 +25,7 @@ final as (
         {{ as_money('margin_amount') }} as margin_amount,
         {{ as_money('line_paid_amount') }} as line_paid_amount,
         {% for source in cost_sources -%}
-        {{ as_money('coalesce(' ~ source ~ '_paid_amount, 0)') }} as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
+        {{ as_money('coalesce(paid_with_' ~ source ~ '_cost, 0)') }} as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
         {% endfor %}
     from totals
 )

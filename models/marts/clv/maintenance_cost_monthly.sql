@@ -12,8 +12,9 @@ costs as (
 ),
 
 counted_customers as (
-    select customer_id from {{ ref('customer_clv') }}
-    inner join days on customer_clv.as_of = days.as_of
+    select clv.customer_id
+    from {{ ref('customer_clv') }} as clv
+    inner join days on clv.as_of = days.as_of
 ),
 
 totals as (
