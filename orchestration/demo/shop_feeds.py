@@ -726,8 +726,10 @@ def segment_feeds(draws: Draws) -> list[Feed]:
     device = f"case when device is not null then upper({uuid_of(draws, 'device', 'device')}) end"
     login = "case when is_logged_in then concat('U', 100000 + person) end"
     iso = "concat(replace(demo_utc({}), ' ', 'T'), '.000Z')"
+    # the two long codes are made once a visit and not once an event
+    known = f"(select *, {anonymous} as anonymous_id, {device} as device_id from {{rows}})"
     visit = (
-        C("context_device_id", device),
+        C("context_device_id", "device_id"),
         C("context_session_id", "concat('s', s)"),
         C("context_campaign_source", "source"),
         C(
@@ -768,8 +770,8 @@ def segment_feeds(draws: Draws) -> list[Feed]:
             ),
             *conflict("url", "https://shop.example.com/other"),
         ),
-        expand=f"""(select *, start_s + _record * 15 as event_s, {anonymous} as anonymous_id
-            from (select *, unnest(range(pages)) as _record from {{rows}}))""",
+        expand=f"""(select *, start_s + _record * 15 as event_s
+            from (select *, unnest(range(pages)) as _record from {known}))""",
         zipped_files=frozenset({0}),
         late_share=0.01,
     )
@@ -821,9 +823,8 @@ def segment_feeds(draws: Draws) -> list[Feed]:
             ),
             *conflict("event", "Product Removed"),
         ),
-        expand=f"""(select *, {action} as event, start_s + 8 + _record * 20 as event_s,
-                {anonymous} as anonymous_id
-            from (select *, unnest(range(actions)) as _record from {{rows}}))""",
+        expand=f"""(select *, {action} as event, start_s + 8 + _record * 20 as event_s
+            from (select *, unnest(range(actions)) as _record from {known}))""",
         zipped_files=frozenset({0}),
         late_share=0.01,
     )

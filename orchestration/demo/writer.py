@@ -9,9 +9,7 @@ touches only whole files (encoding, gzip, SHA-256) and the few broken records.
 
 from __future__ import annotations
 
-import hashlib
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -19,7 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.demo.faults import BAD_BYTES, BAD_MARK, Fault, break_csv, break_json
+from orchestration.demo.faults import Fault, break_csv, break_json
+from orchestration.demo.finish import FinishJob, finish_file
 from orchestration.demo.population import start_of
 from orchestration.demo.prng import Draws
 
@@ -36,7 +35,6 @@ BROKEN_SHARE = 0.006  # of a table
 MOST_BROKEN_SHARE = 0.008  # of a file
 SMALLEST_BROKEN_TABLE = 150
 BROKEN_OF_A_KIND = 5
-CHUNK = 1 << 20
 
 MACROS = """
 create or replace temp macro demo_moment(s) as make_timestamp(s * 1000000);
@@ -143,6 +141,19 @@ class BrokenTruth:
 
 
 @dataclass
+class Broken:
+    """A broken record on its way into file number `file`, after the good record (at_s, row_id)."""
+
+    file: int
+    at_s: int
+    row_id: int
+    number: int
+    fault: Fault
+    text: str
+    line: int = 0
+
+
+@dataclass
 class Written:
     """Everything written so far."""
 
@@ -168,13 +179,13 @@ class Writer:
         """Write all deliveries of a feed."""
         closes = SCHEDULES[feed.schedule]
         self._assign(feed, closes)
-        broken = self._break(feed)
         truths = [self._truth(feed, number, close) for number, close in enumerate(closes)]
         self._count(feed, truths)
+        broken = self._break(feed, [truth.raw for truth in truths])
         for number, truth in enumerate(truths):
             if truth.raw:
-                self._write_file(feed, number, truth, broken.get(number, []))
-        self.con.execute("drop table feed_rows; drop table if exists feed_broken")
+                self._write_file(feed, number, truth, [b for b in broken if b.file == number])
+        self.con.execute("drop table feed_rows")
 
     def finish(self) -> Written:
         """Wait for all files, settle which copy of a repeated record counts; return the truth."""
@@ -241,57 +252,70 @@ class Writer:
     def _expanded(self, feed: Feed, rows: str) -> str:
         return feed.expand.replace("{rows}", rows) if feed.expand else rows
 
-    def _break(self, feed: Feed) -> dict[int, list[tuple[Fault, str]]]:
-        """`feed_broken`: the broken records as lines, beside the good records they were made from.
+    def _break(self, feed: Feed, sizes: list[int]) -> list[Broken]:
+        """Broken records, each beside the good one it was made from; `sizes` are the files'.
 
         Records whose shape is broken all go into one delivery, the smallest in which they stay
         rare, as one bad export would do it; broken values lie anywhere, but are rare in every file.
         """
-        sizes = self.con.execute(
-            "select _file, sum(_rows) from feed_rows group by 1 order by 2, 1"
-        ).fetchall()
-        total = sum(rows for _, rows in sizes)
+        total = sum(sizes)
         budget = min(int(total * BROKEN_SHARE), BROKEN_OF_A_KIND * len(feed.faults))
         if total < SMALLEST_BROKEN_TABLE or not budget:
-            return {}
+            return []
         planned: list[Fault] = []
         for turn in range(budget):
             fault = feed.faults[turn % len(feed.faults)]
             if sum(f.records for f in planned) + fault.records <= budget:
                 planned.append(fault)
         shapes = sum(fault.stage == "landing" for fault in planned)
-        bad_export = next((n for n, rows in sizes if rows * BROKEN_SHARE >= shapes), sizes[-1][0])
-        room = {number: int(rows * MOST_BROKEN_SHARE) for number, rows in sizes}
+        by_size = sorted(range(len(sizes)), key=lambda number: sizes[number])
+        bad_export = next((n for n in by_size if sizes[n] * BROKEN_SHARE >= shapes), by_size[-1])
+        room = [int(size * MOST_BROKEN_SHARE) for size in sizes]
         candidates = {
             "landing": self._models(feed, 2 * shapes, bad_export),
             "unified": self._models(feed, 3 * len(planned)),
         }
-        by_file: dict[int, list[tuple[Fault, str]]] = {}
-        lines: list[tuple[int, int, int, int, str]] = []
+        broken: list[Broken] = []
         for number, fault in enumerate(planned):
             models = candidates[fault.stage]
             model = next((m for m in models if room[m[0]] >= fault.records), None)
             if model is None:
                 continue
             models.remove(model)
-            file_number, at_s, row_id, texts = model
-            room[file_number] -= fault.records
+            file, at_s, row_id, texts = model
+            room[file] -= fault.records
             fresh = feed.fresh_key(number) if feed.fresh_key else None
-            columns = feed.columns_of(file_number)
             maker = break_csv if feed.layout == "csv" else break_json
-            for part, line in enumerate(maker(fault, columns, texts, feed.key, fresh)):
-                lines.append((file_number, at_s, row_id, 1 + part + 2 * number, line))
-                by_file.setdefault(file_number, []).append((fault, line))
-        self.con.execute(
-            "create or replace temp table feed_broken"
-            " (_file bigint, _at_s bigint, _id bigint, _broken bigint, _text varchar)"
-        )
-        if lines:
-            marks = ", ".join("(?, ?, ?, ?, ?)" for _ in lines)
+            for text in maker(fault, feed.columns_of(file), texts, feed.key, fresh):
+                broken.append(Broken(file, at_s, row_id, len(broken), fault, text))
+        self._place(feed, broken)
+        return broken
+
+    def _place(self, feed: Feed, broken: list[Broken]) -> None:
+        """Set the physical line of each broken record: after the good records up to its model."""
+        if not broken:
+            return
+        values = ", ".join(f"({b.file}, {b.at_s}, {b.row_id}, {b.number})" for b in broken)
+        before = dict(
             self.con.execute(
-                f"insert into feed_broken values {marks}", [value for row in lines for value in row]
-            )
-        return by_file
+                f"""
+                select broken.number, sum(good._lines)
+                from (values {values}) as broken (file, at_s, row_id, number)
+                inner join (
+                    select _file, _at_s, _id, _rows + ({feed.newlines}) as _lines from feed_rows
+                ) as good
+                    on broken.file = good._file
+                    and (good._at_s < broken.at_s
+                        or (good._at_s = broken.at_s and good._id <= broken.row_id))
+                group by 1
+                """
+            ).fetchall()
+        )
+        first = 1 if feed.layout == "csv" else 0
+        placed = [0] * (1 + max(b.file for b in broken))
+        for record in sorted(broken, key=lambda b: (b.file, b.at_s, b.row_id, b.number)):
+            placed[record.file] += 1
+            record.line = int(before[record.number]) + placed[record.file] + first
 
     def _models(
         self, feed: Feed, count: int, number: int | None = None
@@ -364,11 +388,23 @@ class Writer:
         plain = folder / f".{truth.file_name}.plain.tmp"
         self.written.files.append(truth)
         if feed.layout == "parquet":
-            self._copy_parquet(feed, number, plain, bool(broken))
+            self._copy_parquet(feed, number, plain, broken)
         else:
-            self._copy_lines(feed, number, plain, bool(broken))
-        if broken:
-            self._record_broken(feed, number, truth, broken)
+            self._copy_lines(feed, number, plain)
+        truth.raw += len(broken)
+        truth.quarantined += len(broken)
+        self.written.broken += [
+            BrokenTruth(
+                feed.channel,
+                feed.table,
+                truth.file_name,
+                record.line,
+                record.fault.code,
+                record.fault.stage,
+                record.fault.reason,
+            )
+            for record in broken
+        ]
         header = b""
         if feed.layout == "csv":
             header = ",".join(c.name for c in feed.columns_of(number)).encode() + b"\n"
@@ -393,83 +429,49 @@ class Writer:
             header=header,
             encoding=feed.encoding,
             with_bom=number in feed.bom_files,
-            with_bad_bytes=bool(broken) and feed.layout != "parquet",
+            inserted=tuple(
+                sorted((record.line, record.text) for record in broken)
+                if feed.layout != "parquet"
+                else ()
+            ),
             copy_to=copy_to,
         )
         self._pending.append((truth, self._pool.submit(finish_file, job)))
         if copy_to is not None:
             self._pending.append((self.written.files[-1], self._pending[-1][1]))
 
-    def _rows_of(self, feed: Feed, number: int, has_broken: bool) -> str:
-        """Rows of one file in their order, with `_text` set for the broken ones."""
-        rows = self._expanded(feed, f"(select * from feed_rows where _file = {number})")
-        rows = f"select *, 0 as _broken, cast(null as varchar) as _text from {rows}"
-        record = ", 0 as _record" if feed.expand else ""
-        if has_broken:
-            rows += (
-                " union all by name select _at_s, _id, _broken, _text, 0 as _copy, 0 as _version"
-                f"{record} from feed_broken where _file = {number}"
-            )
-        record = ", _record" if feed.expand else ""
-        order = f"_at_s, _id, _broken > 0, _version, _copy{record}, _broken"
-        return f"(select * from ({rows}) order by {order})"
+    def _rows_of(self, feed: Feed, number: int) -> str:
+        """Records of one file in their order, which a scan and an unnest keep."""
+        return self._expanded(feed, f"(select * from feed_rows where _file = {number})")
 
-    def _copy_lines(self, feed: Feed, number: int, plain: Path, has_broken: bool) -> None:
+    def _copy_lines(self, feed: Feed, number: int, plain: Path) -> None:
         columns = feed.columns_of(number)
         line = csv_line(columns) if feed.layout == "csv" else json_line(columns)
-        if has_broken:
-            line = f"case when _text is null then {line} else _text end"
         self.con.execute(
-            f"copy (select {line} from {self._rows_of(feed, number, has_broken)}) to "
-            f"'{sql_path(plain)}' "
+            f"copy (select {line} from {self._rows_of(feed, number)}) to '{sql_path(plain)}' "
             "(format csv, header false, quote '', escape '', delimiter e'\\x1f')"
         )
 
-    def _copy_parquet(self, feed: Feed, number: int, plain: Path, has_broken: bool) -> None:
-        fields = ", ".join(
-            f"case when _text is null then {c.sql}"
-            f" else cast(json_extract_string(_text, '$.{c.name}') as {c.type}) end as {c.name}"
-            if has_broken
-            else f"cast({c.sql} as {c.type}) as {c.name}"
+    def _copy_parquet(self, feed: Feed, number: int, plain: Path, broken: list[Broken]) -> None:
+        """Parquet cannot be patched, so the broken records are merged in here, as typed rows."""
+        good = ", ".join(f"cast({c.sql} as {c.type}) as {c.name}" for c in feed.columns)
+        bad = ", ".join(
+            f"cast(json_extract_string(text, '$.{c.name}') as {c.type}) as {c.name}"
             for c in feed.columns
         )
-        self.con.execute(
-            f"copy (select {fields} from {self._rows_of(feed, number, has_broken)}) to "
-            f"'{sql_path(plain)}' "
-            "(format parquet, compression zstd)"
-        )
-
-    def _record_broken(
-        self, feed: Feed, number: int, truth: FileTruth, broken: list[tuple[Fault, str]]
-    ) -> None:
-        """Note each broken record with its physical first line (a header is line 1)."""
-        found = self.con.execute(
-            f"""
-            select
-                _broken,
-                (select coalesce(sum(_rows + ({feed.newlines})), 0) from feed_rows
-                    where _file = {number} and (_at_s, _id) <= (feed_broken._at_s, feed_broken._id))
-                + row_number() over (order by _at_s, _id, _broken) as place
-            from feed_broken
-            where _file = {number}
-            order by _broken
-            """
-        ).fetchall()
-        first = 1 if feed.layout == "csv" else 0
-        for (fault, _), (_, place) in zip(broken, found, strict=True):
-            self.written.broken.append(
-                BrokenTruth(
-                    feed.channel,
-                    feed.table,
-                    truth.file_name,
-                    int(place) + first,
-                    fault.code,
-                    fault.stage,
-                    fault.reason,
-                )
+        names = ", ".join(c.name for c in feed.columns)
+        rows = f"select {good}, _at_s, _id, -1 as _number from {self._rows_of(feed, number)}"
+        if broken:
+            marks = ", ".join("(?, ?, ?, ?)" for _ in broken)
+            rows += (
+                f" union all select {bad}, at_s, id, number"
+                f" from (values {marks}) as broken (at_s, id, number, text)"
             )
-        truth.raw += len(broken)
-        truth.quarantined += len(broken)
+        self.con.execute(
+            f"copy (select {names} from ({rows}) order by _at_s, _id, _number) to "
+            f"'{sql_path(plain)}' (format parquet, compression zstd)",
+            [value for b in broken for value in (b.at_s, b.row_id, b.number, b.text)],
+        )
 
 
 def csv_line(columns: tuple[Column, ...]) -> str:
@@ -485,61 +487,6 @@ def json_line(columns: tuple[Column, ...]) -> str:
         quote = "" if column.bare else '"'
         parts.append(f"""',"{column.name}":{quote}' || ({column.sql}) || '{quote}'""")
     return "concat(" + ", ".join(parts) + ", '}')"
-
-
-@dataclass(frozen=True)
-class FinishJob:
-    """How a plain UTF-8 file becomes the delivered one."""
-
-    plain: Path
-    target: Path
-    header: bytes
-    encoding: str
-    with_bom: bool
-    with_bad_bytes: bool
-    copy_to: Path | None
-
-
-def finish_file(job: FinishJob) -> tuple[str, int]:
-    """Encode, compress, hash and rename a file; return its SHA-256 and its size in bytes."""
-    part = job.target.with_name(f".{job.target.name}.tmp")
-    digest, size = hashlib.sha256(), 0
-    with part.open("wb") as out:
-        for block in _compressed(job) if job.target.suffix == ".gz" else _encoded(job):
-            digest.update(block)
-            size += len(block)
-            out.write(block)
-    job.plain.unlink()
-    part.replace(job.target)
-    if job.copy_to is not None:
-        job.copy_to.write_bytes(job.target.read_bytes())
-    return digest.hexdigest(), size
-
-
-def _encoded(job: FinishJob) -> Iterator[bytes]:
-    """Blocks of the file in its declared encoding."""
-    encode = job.encoding != "utf-8"
-    encoding = "utf-16-le" if job.encoding == "utf-16" else job.encoding
-    if job.with_bom or job.encoding == "utf-16":
-        yield "\ufeff".encode(encoding)
-    yield job.header.decode().encode(encoding)
-    with job.plain.open("rb") as lines:
-        while block := lines.read(CHUNK):
-            if encode or job.with_bad_bytes:
-                block += lines.readline()
-            if encode:
-                block = block.decode().encode(encoding)
-            if job.with_bad_bytes:
-                block = block.replace(BAD_MARK, BAD_BYTES)
-            yield block
-
-
-def _compressed(job: FinishJob) -> Iterator[bytes]:
-    """The same as one gzip member without a time stamp."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    for block in _encoded(job):
-        yield packer.compress(block)
-    yield packer.flush()
 
 
 def sql_path(path: Path) -> str:
