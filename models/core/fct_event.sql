@@ -24,10 +24,10 @@ events as (
         {{ channel_code('e.utm_source') }} as channel_code,
         case
             when e.is_bot or person.is_test then null
-            when person.visitor_key is not null then 'd' || cast(person.visitor_key as string)
-            when person.customer_id is not null then person.customer_id
-            when e.session_ref is not null then e.source_system || ':' || e.session_ref
-        end as visitor_id
+            when person.visitor_key is not null then person.visitor_key
+            when person.customer_id is not null then {{ node_key('person.customer_id') }}
+            when e.session_ref is not null then {{ node_key("e.source_system || ':' || e.session_ref") }}
+        end as visitor_key
     from {{ ref('unified_event') }} as e
     {{ join_person('e', 'event') }}
     {{ join_ref('e', 'product_ref', 'product') }}
@@ -35,49 +35,56 @@ events as (
     where not e.is_deleted
 ),
 
-paced as (
-    select
-        *,
-        lag(event_at) over (partition by visitor_id order by event_at asc nulls last) as previous_at
+-- Sorted without the other columns, and each moment once: no order among events of one moment can move a boundary.
+moments as (
+    select distinct visitor_key, event_at
     from events
+    where visitor_key is not null
 ),
 
--- Events of one moment are peers in both windows, so no order among them can move a boundary.
-opened as (
+paced as (
     select
-        *,
+        visitor_key,
+        event_at,
+        lag(event_at) over (partition by visitor_key order by event_at asc nulls last) as previous_at
+    from moments
+),
+
+visits as (
+    select
+        visitor_key,
+        event_at,
         max(case
             when previous_at is null or event_at >= cast(previous_at + interval '30' minute as timestamp) then event_at
-        end) over (partition by visitor_id order by event_at asc nulls last) as started_at
+        end) over (partition by visitor_key order by event_at asc nulls last) as started_at
     from paced
 ),
 
 final as (
     select
-        {{ record_key('o') }} as event_key,
-        o.source_system,
-        o.customer_id,
-        case
-            when o.visitor_id is not null
-                then o.visitor_id || '-' || cast({{ seconds_between("cast('1970-01-01 00:00:00' as timestamp)", 'o.started_at') }} as string)
-        end as session_id,
-        case when o.visitor_id is not null then o.started_at end as session_started_at,
-        o.event_at,
-        {{ local_day('o.event_at') }} as event_on,
-        o.event_name,
-        o.platform,
-        o.channel_code,
-        o.utm_source,
-        o.utm_medium,
-        o.utm_campaign,
-        o.product_key,
-        cast(o.quantity as decimal(18, 4)) as quantity,
-        {{ as_money('o.value') }} as value_amount,
-        cast(o.engagement_ms as bigint) as engagement_ms,
-        o.is_bot,
-        o.is_test,
-        not o.is_bot and not o.is_test and o.event_name not in ('impression_owned', 'unfollow') as is_active_event
-    from opened as o
+        {{ record_key('e') }} as event_key,
+        e.source_system,
+        e.customer_id,
+        cast(v.visitor_key as string) || '-'
+        || cast({{ seconds_between("cast('1970-01-01 00:00:00' as timestamp)", 'v.started_at') }} as string) as session_id,
+        v.started_at as session_started_at,
+        e.event_at,
+        {{ local_day('e.event_at') }} as event_on,
+        e.event_name,
+        e.platform,
+        e.channel_code,
+        e.utm_source,
+        e.utm_medium,
+        e.utm_campaign,
+        e.product_key,
+        cast(e.quantity as decimal(18, 4)) as quantity,
+        {{ as_money('e.value') }} as value_amount,
+        cast(e.engagement_ms as bigint) as engagement_ms,
+        e.is_bot,
+        e.is_test,
+        not e.is_bot and not e.is_test and e.event_name not in ('impression_owned', 'unfollow') as is_active_event
+    from events as e
+    left join visits as v on v.visitor_key = e.visitor_key and v.event_at = e.event_at
 )
 
 select * from final

@@ -1,17 +1,19 @@
 -- One row per session of one visitor. It belongs to the customer of its last event that names a known person, so that what
--- was looked at before a login counts for the person who logged in.
+-- was looked at before a login counts for the person who logged in. Nearly every session has one customer and one first
+-- event, so only the others are sorted.
+{%- set entry_columns = ['platform', 'channel_code', 'utm_source', 'utm_medium', 'utm_campaign'] %}
 with
 
 events as (
     select
-        session_id, session_started_at, event_key, event_at, customer_id, platform, channel_code, utm_source, utm_medium, utm_campaign,
-        event_name, is_active_event, engagement_ms, value_amount
+        session_id, session_started_at, event_key, event_at, customer_id, event_name, is_active_event, engagement_ms,
+        case when event_at = session_started_at then event_key end as entry_key,
+        -- An empty text stands for NULL, which min_by would pass over.
+        {% for column in entry_columns -%}
+        coalesce({{ column }}, '') as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
     from {{ ref('fct_event') }}
     where session_id is not null
-),
-
-anonymous as (
-    select customer_id from {{ ref('int_identity__customer_ids') }} where is_anonymous
 ),
 
 totals as (
@@ -19,6 +21,12 @@ totals as (
         session_id,
         min(session_started_at) as started_at,
         max(event_at) as ended_at,
+        min(customer_id) as one_customer_id,
+        max(customer_id) as other_customer_id,
+        min(entry_key) as entry_event_key,
+        {% for column in entry_columns -%}
+        nullif(min_by({{ column }}, entry_key), '') as {{ column }},
+        {% endfor -%}
         count(*) as event_count,
         sum(case when is_active_event then 1 else 0 end) as active_event_count,
         sum(case when event_name in ('page_view', 'content_view', 'product_view') then 1 else 0 end) as view_count,
@@ -27,51 +35,56 @@ totals as (
     group by session_id
 ),
 
-people as (
+anonymous as (
+    select customer_id from {{ ref('int_identity__customer_ids') }}
+    where is_anonymous
+),
+
+shared as (
     select
         e.session_id,
         e.customer_id,
-        row_number() over (
-            partition by e.session_id
-            order by
-                case when e.customer_id = '-1' then 2 when min(a.customer_id) is not null then 1 else 0 end asc nulls last,
-                max(e.event_at) desc nulls last,
-                e.customer_id asc nulls last
-        ) as person_rank
+        max(e.event_at) as last_at
     from events as e
-    left join anonymous as a on a.customer_id = e.customer_id
+    inner join totals as t on t.session_id = e.session_id and t.one_customer_id <> t.other_customer_id
     group by e.session_id, e.customer_id
 ),
 
-entries as (
+people as (
     select
-        session_id, event_key, platform, channel_code, utm_source, utm_medium, utm_campaign,
-        row_number() over (partition by session_id order by event_key asc nulls last) as entry_rank
-    from events
-    where event_at = session_started_at
+        s.session_id,
+        s.customer_id,
+        row_number() over (
+            partition by s.session_id
+            order by
+                case when s.customer_id = '-1' then 2 when a.customer_id is not null then 1 else 0 end asc nulls last,
+                s.last_at desc nulls last,
+                s.customer_id asc nulls last
+        ) as person_rank
+    from shared as s
+    left join anonymous as a on a.customer_id = s.customer_id
 ),
 
 final as (
     select
         t.session_id,
-        p.customer_id,
-        e.event_key as entry_event_key,
+        coalesce(p.customer_id, t.one_customer_id) as customer_id,
+        t.entry_event_key,
         t.started_at,
         t.ended_at,
         {{ local_day('t.started_at') }} as started_on,
         cast({{ seconds_between('t.started_at', 't.ended_at') }} as bigint) as duration_seconds,
-        e.platform,
-        coalesce(e.channel_code, 'unattributed') as channel_code,
-        e.utm_source,
-        e.utm_medium,
-        e.utm_campaign,
+        t.platform,
+        coalesce(t.channel_code, 'unattributed') as channel_code,
+        t.utm_source,
+        t.utm_medium,
+        t.utm_campaign,
         cast(t.event_count as bigint) as event_count,
         cast(t.active_event_count as bigint) as active_event_count,
         cast(t.view_count as bigint) as view_count,
         cast(t.engagement_ms as bigint) as engagement_ms
     from totals as t
-    inner join people as p on p.session_id = t.session_id and p.person_rank = 1
-    inner join entries as e on e.session_id = t.session_id and e.entry_rank = 1
+    left join people as p on p.session_id = t.session_id and p.person_rank = 1
 )
 
 select * from final
