@@ -1,6 +1,6 @@
 -- One row per first channel, campaign and month, as known on as_of: acquisition spend and what a new customer cost.
 -- A cell without spend is organic: its customers cost 0. A cell without new customers has no cost per customer, and its spend
--- is residual.
+-- is residual. Where no acquisition spend is landed for the month, its amounts are NULL.
 with
 
 days as (

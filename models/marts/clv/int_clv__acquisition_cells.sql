@@ -1,7 +1,8 @@
 -- One row per as_of, first channel, campaign and month with acquisition spend or new customers.
 -- The spend of a cell is shared equally by its new customers; what nobody shares, and the rounding, is the residual, so that
 -- the shares and the residual are the spend to the last digit. A customer is new in the month of the first order that is
--- valid on as_of. The campaign is '' where there is none.
+-- valid on as_of. The campaign is '' where there is none. Before the first month with acquisition spend nobody knows what was
+-- spent, so the amounts are NULL there and not 0.
 with
 
 days as (
@@ -21,6 +22,10 @@ sales as (
 spend as (
     select channel_code, campaign_key, spend_on, cost_amount from {{ ref('fct_spend') }}
     where cost_kind = 'acquisition' and cost_amount is not null and not is_test
+),
+
+landed as (
+    select min(spend_on) as spend_from_on from spend
 ),
 
 cells as (
@@ -57,11 +62,26 @@ totals as (
     group by as_of, channel_code, campaign_key, month_on
 ),
 
+known as (
+    select
+        totals.as_of,
+        totals.channel_code,
+        totals.campaign_key,
+        totals.month_on,
+        totals.new_customers,
+        case
+            when landed.spend_from_on <= totals.as_of and {{ month_of('landed.spend_from_on') }} <= totals.month_on
+                then totals.spend_amount
+        end as spend_amount
+    from totals
+    cross join landed
+),
+
 shared as (
     select
         *,
         cast(round(cast(spend_amount as double) / nullif(new_customers, 0), 4) as decimal(18,4)) as share_amount
-    from totals
+    from known
 ),
 
 final as (
