@@ -89,6 +89,8 @@ def test_every_broken_row_is_caught(joined, demo_root: Path) -> None:
                 for entity in ("account", "event", "order_header", "order_line", "refund", "product", "spend", "touch",
                                "campaign", "benefit", "feedback", "referral", "subscription", "privacy_event", "identity_link")
             )}
+            union all
+            select _file_sha, _line, reason from warehouse.staging.stg_shopify__lookup where outcome = 'quarantined'
         ) as q on q.file_sha = f.file_sha and q.line = t.line
         where q.reason is null and t.stage in ('landing', 'unified')
         """
