@@ -63,14 +63,16 @@ priced as (
         c0.margin_rate as default_margin_rate
     from valued as v
     left join products as p
-        on p.product_key = v.product_key
-        and v.ordered_at >= p.valid_from
-        and v.ordered_at < p.valid_to
+        on
+            p.product_key = v.product_key
+            and v.ordered_at >= p.valid_from
+            and v.ordered_at < p.valid_to
     -- The category does not wait for a version to be in force.
     left join products as q on q.product_key = v.product_key and q.version_number = 1
     left join costs as c2
-        on c2.category_l1 = coalesce(p.category_l1, q.category_l1) and c2.category_l2 = coalesce(p.category_l2, q.category_l2)
-        and c2.category_l2 <> ''
+        on
+            c2.category_l1 = coalesce(p.category_l1, q.category_l1) and c2.category_l2 = coalesce(p.category_l2, q.category_l2)
+            and c2.category_l2 <> ''
     left join costs as c1 on c1.category_l1 = coalesce(p.category_l1, q.category_l1) and c1.category_l1 <> '' and c1.category_l2 = ''
     left join costs as c0 on c0.category_l1 = '' and c0.category_l2 = ''
     {{ join_rate('p.cost_currency', 'v.ordered_on') }}

@@ -1,7 +1,6 @@
 -- One row per session of one visitor. It belongs to the customer of its last event that names a known person, so that what
 -- was looked at before a login counts for the person who logged in. Nearly every session has one customer and one first
 -- event, so only the others are sorted.
-{%- set entry_columns = ['platform', 'channel_code', 'utm_source', 'utm_medium', 'utm_campaign'] %}
 with
 
 events as (
@@ -9,9 +8,11 @@ events as (
         session_id, session_started_at, event_key, event_at, customer_id, event_name, is_active_event, engagement_ms,
         case when event_at = session_started_at then event_key end as entry_key,
         -- An empty text stands for NULL, which min_by would pass over.
-        {% for column in entry_columns -%}
-        coalesce({{ column }}, '') as {{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
+        coalesce(platform, '') as platform,
+        coalesce(channel_code, '') as channel_code,
+        coalesce(utm_source, '') as utm_source,
+        coalesce(utm_medium, '') as utm_medium,
+        coalesce(utm_campaign, '') as utm_campaign
     from {{ ref('fct_event') }}
     where session_id is not null
 ),
@@ -24,9 +25,11 @@ totals as (
         min(customer_id) as one_customer_id,
         max(customer_id) as other_customer_id,
         min(entry_key) as entry_event_key,
-        {% for column in entry_columns -%}
-        nullif(min_by({{ column }}, entry_key), '') as {{ column }},
-        {% endfor -%}
+        nullif(min_by(platform, entry_key), '') as platform,
+        nullif(min_by(channel_code, entry_key), '') as channel_code,
+        nullif(min_by(utm_source, entry_key), '') as utm_source,
+        nullif(min_by(utm_medium, entry_key), '') as utm_medium,
+        nullif(min_by(utm_campaign, entry_key), '') as utm_campaign,
         count(*) as event_count,
         sum(case when is_active_event then 1 else 0 end) as active_event_count,
         sum(case when event_name in ('page_view', 'content_view', 'product_view') then 1 else 0 end) as view_count,

@@ -27,17 +27,13 @@ newest as (
 
 final as (
     select
-        {% if setting('as_of') is not none -%}
-        cast({{ setting_text('as_of') }} as date) as as_of,
-        true as is_given
-        {%- else -%}
         -- Nothing landed yet: the earliest plausible day, on which every mart is empty.
         coalesce(
+            {{ "cast(" ~ setting_text('as_of') ~ " as date)" if setting('as_of') is not none else "cast(null as date)" }},
             case when loaded_on > fact_on then fact_on else cast(fact_on - 1 as date) end,
             cast({{ setting_text('earliest_plausible_on') }} as date)
         ) as as_of,
-        false as is_given
-        {%- endif %}
+        {{ 'true' if setting('as_of') is not none else 'false' }} as is_given
     from newest
 )
 

@@ -23,12 +23,14 @@ ranked_accounts as (
         a.first_campaign_raw as campaign_text,
         row_number() over (
             partition by a.customer_id
-            order by coalesce(a.registered_at, a.created_at) asc nulls last, a.source_system asc nulls last, a.source_record_id asc nulls last
+            order by
+                coalesce(a.registered_at, a.created_at) asc nulls last, a.source_system asc nulls last, a.source_record_id asc nulls last
         ) as account_rank
     from accounts as a
     inner join as_of as d
-        on a.registered_at is null and a.created_at is null
-        or {{ local_day('coalesce(a.registered_at, a.created_at)') }} <= d.as_of
+        on
+            a.registered_at is null and a.created_at is null
+            or {{ local_day('coalesce(a.registered_at, a.created_at)') }} <= d.as_of
 ),
 
 event_starts as (

@@ -1,6 +1,5 @@
 -- One row per customer with an account: what its accounts say about the person, the newest statement of each thing first.
 -- Test accounts speak only where a customer has no other.
-{%- set attributes = ['gender', 'birth_date', 'country', 'province', 'city', 'level_code', 'business_unit'] %}
 with
 
 accounts as (
@@ -28,9 +27,13 @@ final as (
         min(case when is_test then 0 else 1 end) = 0 and max(case when is_test then 0 else 1 end) = 0 as is_test,
         min(case when not is_test then registered_at end) as registered_at,
         min(case when not is_test then coalesce(registered_at, created_at) end) as first_account_at,
-        {% for attribute in attributes -%}
-        max_by({{ attribute }}, case when {{ attribute }} is not null then age_number end) as {{ attribute }}{{ ',' if not loop.last }}
-        {% endfor %}
+        max_by(gender, case when gender is not null then age_number end) as gender,
+        max_by(birth_date, case when birth_date is not null then age_number end) as birth_date,
+        max_by(country, case when country is not null then age_number end) as country,
+        max_by(province, case when province is not null then age_number end) as province,
+        max_by(city, case when city is not null then age_number end) as city,
+        max_by(level_code, case when level_code is not null then age_number end) as level_code,
+        max_by(business_unit, case when business_unit is not null then age_number end) as business_unit
     from aged
     group by customer_id
 )

@@ -53,7 +53,11 @@ final as (
         m.flag,
         row_number() over (
             partition by m.sighting_key
-            order by case when m.id_type = 'account' then 0 else coalesce(r.priority, 999) end asc nulls last, m.id_type asc nulls last, m.id_scope asc nulls last, m.id_value asc nulls last
+            order by
+                case when m.id_type = 'account' then 0 else coalesce(r.priority, 999) end asc nulls last,
+                m.id_type asc nulls last,
+                m.id_scope asc nulls last,
+                m.id_value asc nulls last
         ) as member_number,
         count(*) over (partition by m.sighting_key) as member_count
     from distinct_members as m
