@@ -730,7 +730,7 @@ def segment_feeds(draws: Draws) -> list[Feed]:
     known = f"(select *, {anonymous} as anonymous_id, {device} as device_id from {{rows}})"
     visit = (
         C("context_device_id", "device_id"),
-        C("context_session_id", "concat('s', s)"),
+        C("context_session_id", "concat('s', s)", always=True),
         C("context_campaign_source", "source"),
         C(
             "context_campaign_medium",
@@ -750,13 +750,13 @@ def segment_feeds(draws: Draws) -> list[Feed]:
         sessions.format(rows="pages"),
         (
             C("id", "concat('pg-', s, '-', _record)"),
-            C("anonymous_id", "anonymous_id"),
+            C("anonymous_id", "anonymous_id", always=True),
             C("user_id", login),
-            C("timestamp", iso.format("event_s")),
-            C("received_at", iso.format("event_s + 2")),
-            C("url", "concat('https://shop.example.com/p/', _record)"),
-            C("path", "concat('/p/', _record)"),
-            C("title", "'常青商店'"),
+            C("timestamp", iso.format("event_s"), always=True),
+            C("received_at", iso.format("event_s + 2"), always=True),
+            C("url", "concat('https://shop.example.com/p/', _record)", always=True),
+            C("path", "concat('/p/', _record)", always=True),
+            C("title", "'常青商店'", always=True),
             *visit,
         ),
         layout="jsonl",
@@ -791,12 +791,12 @@ def segment_feeds(draws: Draws) -> list[Feed]:
         sessions.format(rows="actions"),
         (
             C("id", "concat('tr-', s, '-', _record)"),
-            C("anonymous_id", "anonymous_id"),
+            C("anonymous_id", "anonymous_id", always=True),
             C("user_id", login),
-            C("event", "event"),
-            C("timestamp", iso.format("event_s")),
-            C("received_at", iso.format("event_s + 2")),
-            C("platform", "platform"),
+            C("event", "event", always=True),
+            C("timestamp", iso.format("event_s"), always=True),
+            C("received_at", iso.format("event_s + 2"), always=True),
+            C("platform", "platform", always=True),
             *visit,
             C(
                 "product_id",
@@ -841,10 +841,10 @@ def segment_feeds(draws: Draws) -> list[Feed]:
         """,
         (
             C("id", "concat('id-', s)"),
-            C("anonymous_id", anonymous),
+            C("anonymous_id", anonymous, always=True),
             C("user_id", "concat('U', 100000 + person)"),
-            C("timestamp", iso.format("_at_s")),
-            C("received_at", iso.format("_at_s + 2")),
+            C("timestamp", iso.format("_at_s"), always=True),
+            C("received_at", iso.format("_at_s + 2"), always=True),
             C("context_device_id", device),
             C(
                 "email",

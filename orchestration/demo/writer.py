@@ -9,6 +9,7 @@ touches only whole files (encoding, gzip, SHA-256) and the few broken records.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ MOST_BROKEN_SHARE = 0.008  # of a file
 SMALLEST_BROKEN_TABLE = 150
 BROKEN_OF_A_KIND = 5
 
+_WORD = re.compile(r"\w+")
+
 MACROS = """
 create or replace temp macro demo_moment(s) as make_timestamp(s * 1000000);
 create or replace temp macro demo_money(c) as
@@ -54,7 +57,8 @@ class Column:
     """One field of a file.
 
     `bare` members are written into JSON without quotes. `means` is the canonical name where the
-    file calls the field by an alias. `type` is the SQL type in Parquet.
+    file calls the field by an alias. `type` is the SQL type in Parquet. `always` promises that the
+    value is never NULL.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Column:
     bare: bool = False
     means: str = ""
     type: str = "varchar"
+    always: bool = False
 
     @property
     def canonical(self) -> str:
@@ -215,7 +220,7 @@ class Writer:
             f"""
             create or replace temp table feed_rows as
             with sourced as (
-                select *{rows}, case {numbers} else {last} end as _due
+                select {self._used(feed)}{rows}, case {numbers} else {last} end as _due
                 from ({feed.source})
             ),
             delivered as (
@@ -228,6 +233,15 @@ class Writer:
             order by _file, _at_s, _id, _version, _copy
             """
         )
+
+    def _used(self, feed: Feed) -> str:
+        """Columns of the source that the feed's SQL names: only those are sorted and kept."""
+        described = self.con.execute(f"describe {feed.source}").fetchall()
+        texts = [column.sql for column in (*feed.columns, *feed.older)]
+        words = set(
+            _WORD.findall(" ".join([*texts, feed.expand or "", feed.models, feed.newlines]))
+        )
+        return ", ".join(name for name, *_ in described if name in words or name.startswith("_"))
 
     def _overlaps(self, feed: Feed, closes: tuple[int, ...], synced: str) -> str:
         """Rows of the last days of a delivery once more in the next one, byte for byte."""
@@ -480,13 +494,20 @@ def csv_line(columns: tuple[Column, ...]) -> str:
 
 
 def json_line(columns: tuple[Column, ...]) -> str:
-    """SQL of one JSON object; NULL members are left out, and the first column is never NULL."""
-    first, *others = columns
-    parts = [f"""'{{"{first.name}":"', {first.sql}, '"'"""]
-    for column in others:
+    """SQL of one JSON object; NULL members are left out."""
+    parts: list[str] = []
+    literal = "{"
+    for number, column in enumerate(columns):
         quote = "" if column.bare else '"'
-        parts.append(f"""',"{column.name}":{quote}' || ({column.sql}) || '{quote}'""")
-    return "concat(" + ", ".join(parts) + ", '}')"
+        start = f'{"," if number else ""}"{column.name}":{quote}'
+        if column.always or not number:
+            parts += [f"'{literal}{start}'", column.sql]
+            literal = quote
+        else:
+            parts += [f"'{literal}'"] if literal else []
+            parts.append(f"'{start}' || ({column.sql}) || '{quote}'")
+            literal = ""
+    return "concat(" + ", ".join([*parts, f"'{literal}}}'"]) + ")"
 
 
 def sql_path(path: Path) -> str:
