@@ -45,10 +45,14 @@ class Plain:
 
 @dataclass(frozen=True)
 class Scan:
-    """What the bytes of a UTF-8 file tell. `lines` counts the non-blank lines when it is clean."""
+    """What the bytes of a UTF-8 file tell.
+
+    When it is clean, `lines` counts the non-blank lines and `delimiters` those outside quotes.
+    """
 
     clean: bool
     lines: int = 0
+    delimiters: int = 0
     crlf: bool = False
 
 
@@ -151,7 +155,7 @@ def scan(plain: Plain, delimiter: str) -> Scan:
     inside, no overlong line, and quotes only where they open and close a field within one line.
     Then a record is a line. (That it is valid UTF-8, DuckDB checks itself.)
     """
-    lines = newlines = returns = 0
+    lines = delimiters = newlines = returns = 0
     blocks = _blocks(plain)
     block = next(blocks, b"")
     while block:
@@ -160,24 +164,26 @@ def scan(plain: Plain, delimiter: str) -> Scan:
         returns_here = block.count(b"\r") if b"\r" in block else 0
         if returns_here and returns_here != block.count(b"\r\n"):
             return Scan(False)
-        if not _is_clean(body, ord(delimiter), returns_here > 0):
+        if not _is_clean(body, returns_here > 0):
+            return Scan(False)
+        delimiters_here = _count_delimiters(body, delimiter.encode())
+        if delimiters_here is None:
             return Scan(False)
         lines_here = body.count(b"\n")
         lines += lines_here
+        delimiters += delimiters_here
         newlines += lines_here if following else block.count(b"\n")
         returns += returns_here
         block = following
-    return Scan(returns in (0, newlines), lines, returns > 0)
+    return Scan(returns in (0, newlines), lines, delimiters, returns > 0)
 
 
-def _is_clean(body: bytes, delimiter: int, has_returns: bool) -> bool:
+def _is_clean(body: bytes, has_returns: bool) -> bool:
     if b"\0" in body or body.startswith((b"\n", b"\r\n")) or b"\n\n" in body:
         return False
     if (has_returns and b"\n\r\n" in body) or not _has_short_lines(body):
         return False
-    if not body.isascii() and UTF8_BOM in body:
-        return False
-    return b'"' not in body or _has_plain_quotes(body, delimiter)
+    return body.isascii() or UTF8_BOM not in body
 
 
 def _has_short_lines(body: bytes) -> bool:
@@ -186,20 +192,26 @@ def _has_short_lines(body: bytes) -> bool:
     return all(body.find(b"\n", at, at + step) >= 0 for at in range(0, len(body), step))
 
 
-def _has_plain_quotes(body: bytes, delimiter: int) -> bool:
-    """True when quotes only open a field, close it, or stand doubled in one, never across lines."""
+def _count_delimiters(body: bytes, delimiter: bytes) -> int | None:
+    """Count the delimiters outside quotes; None when a quote does more than to open a field, close
+    it, or stand doubled in one, or when a field in quotes crosses a line end."""
+    if b'"' not in body:
+        return body.count(delimiter)
     text = np.frombuffer(body, np.uint8)
     quotes = np.flatnonzero(text == 34)
     if len(quotes) % 2 or (np.searchsorted(quotes, np.flatnonzero(text == 10)) % 2).any():
-        return False
+        return None
     opening, closing = quotes[0::2], quotes[1::2]
     before = np.where(opening > 0, text[np.maximum(opening - 1, 0)], 10)
     doubled = np.concatenate(([False], opening[1:] == closing[:-1] + 1))
-    if not ((before == delimiter) | (before == 10) | doubled).all():
-        return False
+    if not ((before == delimiter[0]) | (before == 10) | doubled).all():
+        return None
     after = text[closing + 1]
     doubled = np.concatenate((closing[:-1] + 1 == opening[1:], [False]))
-    return bool(((after == delimiter) | (after == 10) | (after == 13) | doubled).all())
+    if not ((after == delimiter[0]) | (after == 10) | (after == 13) | doubled).all():
+        return None
+    delimiters = np.flatnonzero(text == delimiter[0])
+    return int((np.searchsorted(quotes, delimiters) % 2 == 0).sum())
 
 
 def _blocks(plain: Plain) -> Iterator[bytes]:

@@ -14,8 +14,9 @@ SHARED_FILE = 0o644
 
 def make_private_dir(path: Path) -> Path:
     """Make a directory (and missing parents) that only the owner may enter."""
-    path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_DIR)
-    path.chmod(PRIVATE_DIR)
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True, mode=PRIVATE_DIR)
     return path
 
 

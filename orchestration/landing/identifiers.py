@@ -142,7 +142,7 @@ def _phone(text: str) -> Normal:
     if number.extension:
         return Normal(f"{national}-{number.extension}", RELAY)
     if not phonenumbers.is_valid_number(number):
-        return Normal(digits, INVALID)
+        return Normal(text, INVALID)
     if phonenumbers.number_type(number) not in PERSONAL_LINES:
         return Normal(national, SHARED)
     return Normal(national)

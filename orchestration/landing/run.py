@@ -29,7 +29,7 @@ from orchestration.landing.contract import (
     load_sources,
 )
 from orchestration.landing.discover import Found, Look, discover, look_at, stat_file
-from orchestration.landing.durable import make_private_dir, remove_leftovers, replacing
+from orchestration.landing.durable import PRIVATE_DIR, make_private_dir, remove_leftovers, replacing
 from orchestration.landing.keys import check_key_id
 from orchestration.landing.ledger import Ledger, LedgerRow
 from orchestration.landing.quarantine import Quarantine, write_none
@@ -105,7 +105,7 @@ def land(
                 f"There are no raw files under {landing}: put files into "
                 f"{landing}/<channel>/<table>/, or run `perennial demo`."
             )
-        make_private_dir(data_root / "vault")
+        make_private_dir(data_root / "vault").chmod(PRIVATE_DIR)
         check_key_id(data_root, key)
         for folder in ("landed", "quarantine", "ledger", "vault"):
             remove_leftovers(data_root / folder)
@@ -289,7 +289,7 @@ class _Landing:
     def _take(self, file: Found, look: Look) -> None:
         try:
             first = self.ledger.landed_with(file.table.channel, file.table.name, look.sha)
-            if first and first.place != _place(file) and self._is_settled(first, file.table):
+            if first and self._is_settled(first, file.table):
                 self._skip(file, look, first)
             else:
                 self._land_file(file, look, first)
@@ -393,6 +393,11 @@ class _Landing:
         self.progress(one_line(", ".join(parts) + f" ({read.reader})"))
 
     def _skip(self, file: Found, look: Look, first: LedgerRow) -> None:
+        """Note a file whose content has landed before: under another name, or it was touched."""
+        if first.place == _place(file):
+            self.result.known += 1
+            self.ledger.replace(replace(first, mtime_ns=look.mtime_ns))
+            return
         self.result.skipped += 1
         self.ledger.replace(
             LedgerRow(

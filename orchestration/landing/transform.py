@@ -105,6 +105,11 @@ class Transform:
 
     def prepare(self) -> None:
         """Make the tables of tokens, and `arrays` of distinct texts of id arrays."""
+        for (id_type, scope), tokens in self._fixed.items():
+            sources = [use.source for use in self._uses if use.tokens == tokens]
+            self._tokenise_fixed(id_type, scope, tokens, sources)
+        if not self._has_varied:
+            return
         self._create("scopes", "(raw varchar, scope varchar)")
         self._create(
             "elements", "(array_id bigint, id_type varchar, id_scope varchar, raw varchar)"
@@ -117,10 +122,12 @@ class Transform:
             self._collect_scopes(source)
         for column, source, _ in self._arrays:
             self._parse_arrays(column.name, source)
-        for (id_type, scope), tokens in self._fixed.items():
-            sources = [use.source for use in self._uses if use.tokens == tokens]
-            self._tokenise_fixed(id_type, scope, tokens, sources)
-        self._tokenise_the_rest()
+        self._tokenise_varied()
+
+    @property
+    def _has_varied(self) -> bool:
+        """True when rows or arrays name the types of some identifiers."""
+        return bool(self._arrays) or any(not use.is_fixed for use in self._uses)
 
     # ---- what becomes a token -------------------------------------------------------------
 
@@ -204,7 +211,7 @@ class Transform:
                 self._flagged.add(tokens)
             self._insert(tokens, values)
 
-    def _tokenise_the_rest(self) -> None:
+    def _tokenise_varied(self) -> None:
         """Fill `tok` with every distinct (type, scope, value) whose type a row or array names."""
         seen = [
             f"select {use.type_sql} as id_type, {use.scope_sql} as id_scope, "
@@ -401,7 +408,7 @@ class Transform:
             f"{columns} from {tokens}"
             for (id_type, scope), tokens in self._fixed.items()
         ]
-        if self._count("select count(*) from tok"):
+        if self._has_varied:
             parts.append(f"select token, id_type, id_scope, {columns} from tok")
         if not parts or not self._count(f"select count(*) from ({' union all '.join(parts)})"):
             return False
@@ -455,11 +462,15 @@ class Transform:
     def _pages(self, table: str) -> Iterator[list[tuple[str, ...]]]:
         """Rows of a temporary table in blocks, so that Python never holds them all."""
         at = 0
-        while rows := self._con.execute(
-            f"select * from {table} where rowid >= {at} and rowid < {at + _BATCH}"
-        ).fetchall():
-            yield rows
+        full = True
+        while full:
+            rows = self._con.execute(
+                f"select * from {table} where rowid >= {at} and rowid < {at + _BATCH}"
+            ).fetchall()
+            if rows:
+                yield rows
             at += _BATCH
+            full = len(rows) == _BATCH
 
     def _insert(self, target: str, rows: list[tuple[object, ...]]) -> None:
         """Append rows, given as tuples in the order of the target's columns."""
