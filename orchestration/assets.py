@@ -128,6 +128,7 @@ def landing(
 
 def make_dbt_assets(manifest: Mapping[str, Any]) -> AssetsDefinition:
     """One asset for each seed and model of the project, one check for each data test."""
+    manifest_nodes = manifest["nodes"]
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=LayerTranslator(), name="dbt_project")
     def dbt_project(
@@ -148,16 +149,25 @@ def make_dbt_assets(manifest: Mapping[str, Any]) -> AssetsDefinition:
                     target_path=paths.target,
                     raise_on_error=False,
                 )
-            finished = 0
+            finished, unknown = 0, 0
             for event in invocation.stream_raw_events():
-                if event.is_result_event:
-                    finished += 1
-                    step.tick(f"build     {finished} models and tests done")
+                if not event.is_result_event:
+                    continue
+                finished += 1
+                step.tick(f"build     {finished} models and tests done")
+                if event.raw_event["data"]["node_info"]["unique_id"] not in manifest_nodes:
+                    unknown += 1
+                    continue
                 yield from event.to_default_asset_events(
                     manifest=invocation.manifest,
                     dagster_dbt_translator=invocation.dagster_dbt_translator,
                     context=context,
                     target_path=paths.target,
+                )
+            if unknown:
+                raise dbt_runtime.BuildFailedError(
+                    "The project's files changed while the run was under way, so nothing is "
+                    "published; run again."
                 )
             error = invocation.get_error()
             figures = steps.after_build(
@@ -205,5 +215,6 @@ def dbt_resource() -> Dbt:
         project_dir=str(PROJECT_DIR),
         profiles_dir=str(PROJECT_DIR),
         dbt_executable=dbt_runtime.executable(),
-        global_config_flags=["--no-use-colors"],
+        # The whole debug log of a thousand nodes costs seconds and says little more.
+        global_config_flags=["--no-use-colors", "--log-level-file", "info"],
     )

@@ -157,7 +157,7 @@ def run_command(options: argparse.Namespace) -> int:
         _check_key(paths)
         preflight.check_disk(paths)
         preflight.check_warehouse(paths)
-        figures = _run_job(paths, run_id, settings, channels, steps=None)
+        figures = _run_job(paths, run_id, settings, channels, only=None)
     print(f"Published in {time.monotonic() - started:.0f} s: {paths.published} and {paths.report}")
     return _judge_refused(figures.get("refused", 0), settings)
 
@@ -170,7 +170,7 @@ def build_command(options: argparse.Namespace) -> int:
         preflight.check_landed(paths)
         preflight.check_disk(paths)
         preflight.check_warehouse(paths)
-        _run_job(paths, run_id, settings, [], steps=["dbt_project"])
+        _run_job(paths, run_id, settings, [], only="dbt_project")
     return PUBLISHED
 
 
@@ -240,24 +240,24 @@ def _check_key(paths: DataPaths) -> None:
 
 
 def _run_job(
-    paths: DataPaths, run_id: str, settings: Settings, channels: list[str], steps: list[str] | None
+    paths: DataPaths, run_id: str, settings: Settings, channels: list[str], only: str | None
 ) -> dict[str, int]:
     """Execute the job `refresh` in this process, on the instance that `dagster dev` opens.
 
-    Returns the figures of landing. Raises what ended a step, or UserError for anything unforeseen.
+    `only` names one op to execute instead of all. Returns the figures of landing. Raises what
+    ended a step, or UnforeseenError.
     """
     with _only_progress(paths) as terminal:
         progress = TerminalProgress(terminal)
         with progress.step("prepare") as step:
-            from orchestration.definitions import defs
+            from orchestration.pipeline import build_definitions
             from orchestration.runtime.instance import dagster_instance
 
+            defs = build_definitions(progress)
             job = defs.resolve_job_def("refresh")
             step.say(f"run {run_id}")
         asked = {"as_of": None, "channels": channels, "vars": dict(settings.given)}
-        selection = None
-        if steps:
-            selection = [key for name in steps for key in defs.get_assets_def(name).keys]
+            keys = {assets.node_def.name: list(assets.keys) for assets in defs.assets}
         with dagster_instance() as instance:
             result = job.execute_in_process(
                 run_config={
@@ -265,13 +265,12 @@ def _run_job(
                     "loggers": {"console": {"config": {"log_level": "INFO"}}},
                 },
                 instance=instance,
-                asset_selection=selection,
+                asset_selection=keys[only] if only else None,
                 run_id=run_id,
                 raise_on_error=False,
-                resources={"progress": progress},
             )
     if result.success:
-        landed = result.asset_materializations_for_node("landing") if not steps else []
+        landed = result.asset_materializations_for_node("landing") if not only else []
         return {"refused": landed[0].metadata["refused"].value} if landed else {}
     if isinstance(progress.error, UserError | KeyboardInterrupt):
         raise progress.error

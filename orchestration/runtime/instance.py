@@ -1,18 +1,25 @@
 """Dagster's storage under the data root, wherever `dagster dev` or `perennial` is started from.
 
-dagster.yaml can name an environment variable but not a folder below it, hence these three classes.
+dagster.yaml can name an environment variable but not a folder below it, hence these classes. The
+event log also keeps its connections open: Dagster's own opens and closes one for each of the three
+thousand events of a run, which takes longer than the models do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 
@@ -23,8 +30,54 @@ def _folder() -> str:
     return str(folder)
 
 
+class OpenEventLog(SqliteEventLogStorage):
+    """The SQLite event log with one open connection for each database.
+
+    Commits do not wait for the disk: after a power cut the last events of a run may be missing, but
+    the file is whole, and nothing but the display depends on it.
+    """
+
+    def __init__(self, base_dir: str):
+        self._engines: dict[str, Engine] = {}
+        super().__init__(base_dir)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engines.get(shard)
+            if engine is None:
+                engine = self._engines[shard] = _engine(self.conn_string_for_shard(shard))
+                self._initdb(engine)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def dispose(self) -> None:
+        while self._engines:
+            self._engines.popitem()[1].dispose()
+        super().dispose()
+
+
+def _engine(address: str) -> Engine:
+    engine = create_engine(
+        address,
+        poolclass=QueuePool,
+        pool_size=1,
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _do_not_wait_for_the_disk(connection: Any, _: Any) -> None:
+        connection.execute("pragma synchronous = normal")
+
+    return engine
+
+
 class DataRootStorage(DagsterSqliteStorage):
     """Runs, events and schedules in `$PERENNIAL_DATA/dagster`."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None):
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = OpenEventLog(f"{base_dir}/history/runs/")
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

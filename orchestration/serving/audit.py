@@ -54,8 +54,9 @@ def audit(
 ) -> list[str]:
     """Check reconciliation and the share of quarantined records; return warnings.
 
-    `connection` has the working database attached as `warehouse` (the name that its views were made under) and, where there is one, the published
-    file as `published`; `relations` gives schema.name of each model. Raises NotPublishedError.
+    `connection` has the working database attached as `warehouse` and, where there is one, the
+    published file as `published`; `relations` gives schema.name of each model. Raises
+    NotPublishedError.
     """
     _reconciled(connection, relations)
     return _quarantine_gate(connection, relations, paths, float(settings["max_quarantined_share"]))
@@ -106,19 +107,24 @@ def _quarantine_gate(
         order by all
         """
     ).fetchall()
-    warnings = []
+    worst, quarantined_records = ("", 0.0), 0
     for channel, table, run_id, raw, quarantined in rows:
         share = quarantined / raw
-        said = f"{channel}/{table}: {quarantined} of {raw} new records are in quarantine"
         if share > limit:
             raise NotPublishedError(
-                f"Nothing is published: {said} ({share:.1%}, above max_quarantined_share "
-                f"{limit:.1%}; landed by run {run_id}); `perennial status` lists the reasons. "
-                "Deliver the files anew, mend the channel's models, or raise that setting for "
-                "this run with --vars."
+                f"Nothing is published: {channel}/{table}: {quarantined} of {raw} new records are "
+                f"in quarantine ({share:.1%}, above max_quarantined_share {limit:.1%}; landed by "
+                f"run {run_id}); `perennial status` lists the reasons. Deliver the files anew, "
+                "mend the channel's models, or raise that setting for this run with --vars."
             )
-        warnings.append(f"{said} ({share:.2%})")
-    return warnings
+        worst = max(worst, (f"{channel}/{table}", share), key=lambda pair: pair[1])
+        quarantined_records += quarantined
+    if not rows:
+        return []
+    return [
+        f"{quarantined_records:,} new records are in quarantine, at most {worst[1]:.2%} of a "
+        f"table ({worst[0]}); `perennial status` lists the reasons"
+    ]
 
 
 def _published_files(connection: duckdb.DuckDBPyConnection) -> str:

@@ -102,6 +102,7 @@ def _write(
     }
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
+        # Under the name that dbt gives it, by which views refer to other tables.
         connection.execute(f"attach {literal(paths.warehouse)} as warehouse (read_only)")
         if paths.published.is_file():
             connection.execute(f"attach {literal(paths.published)} as published (read_only)")

@@ -1,0 +1,32 @@
+"""Everything of Dagster's put together, with or without somebody who watches the steps."""
+
+import json
+
+from dagster import Definitions, in_process_executor
+
+from orchestration.assets import (
+    Refresh,
+    dbt_resource,
+    landing,
+    make_dbt_assets,
+    make_publish,
+    report,
+)
+from orchestration.jobs import daily, new_raw_files, refresh
+from orchestration.runtime.dbt import ensure_manifest
+from orchestration.runtime.paths import DataPaths
+from orchestration.runtime.progress import Progress
+
+
+def build_definitions(progress: Progress) -> Definitions:
+    """Parse the dbt project if its manifest is missing or old, and put everything together."""
+    manifest_file = ensure_manifest(DataPaths.from_environment())
+    manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+    return Definitions(
+        assets=[landing, make_dbt_assets(manifest), make_publish(manifest), report],
+        jobs=[refresh],
+        schedules=[daily],
+        sensors=[new_raw_files],
+        resources={"refresh": Refresh(), "dbt": dbt_resource(), "progress": progress},
+        executor=in_process_executor,
+    )

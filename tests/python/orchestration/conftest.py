@@ -1,0 +1,130 @@
+"""A small project of the same shape: the real orchestration and landing, dbt with five models instead of hundreds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[3]
+KEY = "a key of thirty-two bytes or more"
+
+FILES = {
+    "models/core/int_core__as_of.sql": """
+        -- One row: the day.
+        select
+            cast({% if setting('as_of') %}{{ setting_text('as_of') }}{% else %}'2026-06-30'{% endif %} as date) as as_of,
+            {{ 'true' if setting('as_of') else 'false' }} as is_given
+    """,
+    "models/core/dim_customer.sql": """
+        -- One row per account.
+        select source_record_id as customer_id, gender from {{ source('direct', 'account') }}
+    """,
+    "models/core/_core.yml": """
+        version: 2
+        models:
+          - name: int_core__as_of
+            config: {access: protected, contract: {enforced: false}}
+          - name: dim_customer
+            description: Who there is; "quoted" and 'quoted'.
+            columns:
+              - {name: customer_id, data_type: string, description: Who., data_tests: [not_null, unique]}
+              - name: gender
+                data_type: string
+                data_tests:
+                  - accepted_values: {arguments: {values: [female, male]}}
+    """,
+    "models/marts/quality/reconciliation_files.sql": """
+        -- One row per file.
+        select
+            channel, table_name, file_sha, raw_count as raw_records, landed_count as loaded_records,
+            quarantined_count as quarantined_records, raw_count - landed_count - quarantined_count as difference_records
+        from {{ source('landing', 'files') }} where status = 'landed'
+    """,
+    "models/marts/quality/reconciliation_daily.sql": """
+        -- One row per file.
+        select file_sha, difference_records as difference_value from {{ ref('reconciliation_files') }}
+    """,
+    "tests/assert/assert_customers_and_files.sql": """
+        select 1 from {{ ref('dim_customer') }} as c
+        inner join {{ ref('reconciliation_files') }} as f on f.loaded_records < 0
+    """,
+}  # fmt: skip
+
+COPIED = (
+    "orchestration",
+    "dagster.yaml",
+    "profiles.yml",
+    "macros/hooks",
+    "models/docs/columns.md",
+    "seeds/id_type_rule.csv",
+    "seeds/placeholder_word.csv",
+    "seeds/blocklist.csv",
+    "seeds/manual_link.csv",
+    "models/staging/direct/_direct__sources.yml",
+    "models/staging/_landing__sources.yml",
+)
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the small project with a data root of its own."""
+
+    path: Path
+    data: Path
+
+    def perennial(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess:
+        """Run the command line in this checkout."""
+        return subprocess.run(
+            [sys.executable, "-m", "orchestration.cli", *arguments],
+            cwd=self.path, env=self.environment(**extra), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PERENNIAL_", "DBT_", "DAGSTER_"))}
+        return kept | {"PERENNIAL_DATA": str(self.data), "PERENNIAL_KEY": KEY} | extra
+
+    def drop(self, name: str, *rows: str, header: str = "source_system,source_record_id,gender") -> Path:
+        """Put a file of accounts into landing/."""
+        folder = self.data / "landing" / "direct" / "account"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("\n".join((header, *rows)) + "\n")
+        return folder / name
+
+
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small project, to be copied."""
+    path = tmp_path_factory.mktemp("small") / "checkout"
+    path.mkdir()
+    for name in COPIED:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(PROJECT / name, path / name)
+    for name, text in FILES.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(textwrap.dedent(text))
+    settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())
+    settings["vars"]["channels"] = {"direct": ["account"]}
+    settings["models"]["perennial"] = {
+        layer: {"+materialized": "table", "+schema": layer, "+access": "public"} for layer in ("core", "marts")
+    }
+    settings["seeds"]["perennial"] = {"+schema": "seeds"}
+    (path / "dbt_project.yml").write_text(yaml.safe_dump(settings))
+    return path
+
+
+@pytest.fixture
+def checkout(small_project: Path, tmp_path: Path) -> Checkout:
+    """A fresh copy with a fresh data root."""
+    shutil.copytree(small_project, tmp_path / "checkout")
+    return Checkout(tmp_path / "checkout", tmp_path / "data")
