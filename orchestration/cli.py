@@ -257,7 +257,7 @@ def _run_job(
             job = defs.resolve_job_def("refresh")
             step.say(f"run {run_id}")
         asked = {"as_of": None, "channels": channels, "vars": dict(settings.given)}
-            keys = {assets.node_def.name: list(assets.keys) for assets in defs.assets}
+        keys = {assets.node_def.name: list(assets.keys) for assets in defs.assets}
         with dagster_instance() as instance:
             result = job.execute_in_process(
                 run_config={
