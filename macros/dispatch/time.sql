@@ -21,6 +21,11 @@
 {% macro default__days_between(a, b) %}{{ return("date_diff('day', " ~ a ~ ", " ~ b ~ ")") }}{% endmacro %}
 {% macro spark__days_between(a, b) %}{{ return("cast(datediff(" ~ b ~ ", " ~ a ~ ") as bigint)") }}{% endmacro %}
 
+{# The day that lies a number of whole days after a day. #}
+{% macro days_later(day, days) %}{{ return(adapter.dispatch('days_later', 'perennial')(day, days)) }}{% endmacro %}
+{% macro default__days_later(day, days) %}{{ return("cast(" ~ day ~ " + cast(" ~ days ~ " as integer) as date)") }}{% endmacro %}
+{% macro spark__days_later(day, days) %}{{ return("date_add(" ~ day ~ ", cast(" ~ days ~ " as int))") }}{% endmacro %}
+
 {# Seconds from timestamp a to timestamp b, as bigint. #}
 {% macro seconds_between(a, b) %}{{ return(adapter.dispatch('seconds_between', 'perennial')(a, b)) }}{% endmacro %}
 {% macro default__seconds_between(a, b) %}{{ return("date_diff('second', " ~ a ~ ", " ~ b ~ ")") }}{% endmacro %}

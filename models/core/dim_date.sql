@@ -4,7 +4,7 @@
 with
 
 days as (
-    select cast({{ dbt.dateadd('day', 'd.n', "date '" ~ first_on ~ "'") }} as date) as date_on
+    select {{ days_later("date '" ~ first_on ~ "'", 'd.n') }} as date_on
     from range({{ day_count }}) as d (n)
 ),
 
