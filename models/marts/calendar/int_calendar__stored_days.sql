@@ -17,8 +17,9 @@ final as (
     select cast(month_ends.date_on as date) as as_of, false as is_latest
     from month_ends
     inner join as_of
-        on month_ends.date_on < as_of.as_of
-        and {{ months_between('month_ends.date_on', 'as_of.as_of') }} <= {{ setting('snapshot_month_ends') }}
+        on
+            month_ends.date_on < as_of.as_of
+            and {{ months_between('month_ends.date_on', 'as_of.as_of') }} <= {{ setting('snapshot_month_ends') }}
 )
 
 select * from final

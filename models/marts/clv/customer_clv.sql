@@ -2,7 +2,6 @@
 -- A cost whose source is not landed is NULL, and so is every formula that subtracts it: cac for customers won before the first
 -- month with acquisition spend, maintenance as long as no touch cost, benefit or spend row exists. The predicted columns are
 -- NULL until predictions exist.
-{%- set cost_sources = ['line', 'product', 'category', 'default'] %}
 with
 
 days as (
@@ -65,9 +64,10 @@ measured as (
         coalesce(sales.net_sales_amount, 0) as net_sales_amount,
         sales.gross_profit_amount,
         sales.basis_amount,
-        {% for source in cost_sources -%}
-        sales.{{ source }}_cost_paid_amount,
-        {% endfor -%}
+        sales.line_cost_paid_amount,
+        sales.product_cost_paid_amount,
+        sales.category_cost_paid_amount,
+        sales.default_cost_paid_amount,
         greatest({{ days_between('sales.first_order_on', 'days.as_of') }}, 30) / 365.25 as years_observed,
         case
             when landed.acquisition_from_on is null or landed.acquisition_from_on > days.as_of then 'not_landed'
@@ -85,10 +85,11 @@ measured as (
     cross join landed
     left join sales on customers.customer_id = sales.customer_id and days.as_of = sales.as_of
     left join cells
-        on days.as_of = cells.as_of
-        and customers.first_channel = cells.channel_code
-        and customers.first_campaign = cells.campaign_key
-        and {{ month_of('sales.first_order_on') }} = cells.month_on
+        on
+            days.as_of = cells.as_of
+            and customers.first_channel = cells.channel_code
+            and customers.first_campaign = cells.campaign_key
+            and {{ month_of('sales.first_order_on') }} = cells.month_on
     left join maintenance on customers.customer_id = maintenance.customer_id and days.as_of = maintenance.as_of
     where coalesce(customers.known_from_on, days.as_of) <= days.as_of or sales.order_count > 0
 ),
@@ -122,9 +123,10 @@ final as (
         cast(gross_profit_amount as decimal(18,4)) as gross_profit_lifetime,
         cast(case
             when coalesce(known_cost_amount, 0) = 0 then null
-            {% for source in cost_sources -%}
-            when {{ source }}_cost_paid_amount = main_cost_amount then '{{ source }}'
-            {% endfor -%}
+            when line_cost_paid_amount = main_cost_amount then 'line'
+            when product_cost_paid_amount = main_cost_amount then 'product'
+            when category_cost_paid_amount = main_cost_amount then 'category'
+            when default_cost_paid_amount = main_cost_amount then 'default'
         end as string) as margin_source,
         {{ share('main_cost_amount', 'basis_amount') }} as margin_source_rate,
         {{ share('known_cost_amount', 'basis_amount') }} as margin_known_rate,

@@ -35,9 +35,10 @@ acquisition as (
     select first_orders.customer_id, cast(sum(spend.cost_amount) as double) / nullif(first_orders.sharers, 0) as cost_amount
     from first_orders
     inner join spend
-        on first_orders.first_channel = spend.channel_code
-        and coalesce(first_orders.first_campaign, '') = coalesce(spend.campaign_key, '')
-        and first_orders.month_on = {{ month_of('spend.spend_on') }}
+        on
+            first_orders.first_channel = spend.channel_code
+            and coalesce(first_orders.first_campaign, '') = coalesce(spend.campaign_key, '')
+            and first_orders.month_on = {{ month_of('spend.spend_on') }}
     where spend.cost_kind = 'acquisition'
     group by first_orders.customer_id, first_orders.sharers
 ),

@@ -1,7 +1,6 @@
 -- One row per customer and as_of with a valid order or a refund of its own: orders, net sales and gross profit.
 -- A refund without an order lowers the net sales of the customer whom it names. It returns no goods whose margin is known, so
 -- it lowers gross profit only where the goods stay with the buyer.
-{%- set cost_sources = ['line', 'product', 'category', 'default'] %}
 with
 
 days as (
@@ -34,9 +33,10 @@ valued as (
         orders.*,
         margins.margin_amount,
         coalesce(margins.line_paid_amount, orders.paid_amount) as basis_amount,
-        {% for source in cost_sources -%}
-        margins.{{ source }}_cost_paid_amount{{ ',' if not loop.last }}
-        {% endfor %}
+        margins.line_cost_paid_amount,
+        margins.product_cost_paid_amount,
+        margins.category_cost_paid_amount,
+        margins.default_cost_paid_amount
     from orders
     left join margins on orders.order_key = margins.order_key
 ),
@@ -77,9 +77,10 @@ order_totals as (
         sum(net_amount) as net_amount,
         sum(gross_profit_amount) as gross_profit_amount,
         sum(basis_amount) as basis_amount,
-        {% for source in cost_sources -%}
-        coalesce(sum({{ source }}_cost_paid_amount), 0) as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
-        {% endfor %}
+        coalesce(sum(line_cost_paid_amount), 0) as line_cost_paid_amount,
+        coalesce(sum(product_cost_paid_amount), 0) as product_cost_paid_amount,
+        coalesce(sum(category_cost_paid_amount), 0) as category_cost_paid_amount,
+        coalesce(sum(default_cost_paid_amount), 0) as default_cost_paid_amount
     from movements
     group by customer_id, as_of
 ),
@@ -108,9 +109,10 @@ final as (
         cast(order_totals.gross_profit_amount - coalesce(orderless_totals.given_back_amount, 0) as decimal(18,4))
             as gross_profit_amount,
         cast(order_totals.basis_amount as decimal(18,4)) as basis_amount,
-        {% for source in cost_sources -%}
-        {{ as_money('order_totals.' ~ source ~ '_cost_paid_amount') }} as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ as_money('order_totals.line_cost_paid_amount') }} as line_cost_paid_amount,
+        {{ as_money('order_totals.product_cost_paid_amount') }} as product_cost_paid_amount,
+        {{ as_money('order_totals.category_cost_paid_amount') }} as category_cost_paid_amount,
+        {{ as_money('order_totals.default_cost_paid_amount') }} as default_cost_paid_amount
     from order_totals
     full outer join orderless_totals
         on order_totals.customer_id = orderless_totals.customer_id and order_totals.as_of = orderless_totals.as_of

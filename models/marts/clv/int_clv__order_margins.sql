@@ -1,5 +1,4 @@
 -- One row per order with lines: the margin of its lines, and how much of what was paid for them has a known cost.
-{%- set cost_sources = ['line', 'product', 'category', 'default'] %}
 with
 
 order_lines as (
@@ -12,9 +11,10 @@ totals as (
         order_key,
         sum(margin_amount) as margin_amount,
         sum(line_paid_amount) as line_paid_amount,
-        {% for source in cost_sources -%}
-        sum(line_paid_amount) filter (where margin_source = '{{ source }}') as paid_with_{{ source }}_cost{{ ',' if not loop.last }}
-        {% endfor %}
+        sum(line_paid_amount) filter (where margin_source = 'line') as paid_with_line_cost,
+        sum(line_paid_amount) filter (where margin_source = 'product') as paid_with_product_cost,
+        sum(line_paid_amount) filter (where margin_source = 'category') as paid_with_category_cost,
+        sum(line_paid_amount) filter (where margin_source = 'default') as paid_with_default_cost
     from order_lines
     group by order_key
 ),
@@ -24,9 +24,10 @@ final as (
         cast(order_key as string) as order_key,
         {{ as_money('margin_amount') }} as margin_amount,
         {{ as_money('line_paid_amount') }} as line_paid_amount,
-        {% for source in cost_sources -%}
-        {{ as_money('coalesce(paid_with_' ~ source ~ '_cost, 0)') }} as {{ source }}_cost_paid_amount{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ as_money('coalesce(paid_with_line_cost, 0)') }} as line_cost_paid_amount,
+        {{ as_money('coalesce(paid_with_product_cost, 0)') }} as product_cost_paid_amount,
+        {{ as_money('coalesce(paid_with_category_cost, 0)') }} as category_cost_paid_amount,
+        {{ as_money('coalesce(paid_with_default_cost, 0)') }} as default_cost_paid_amount
     from totals
 )
 

@@ -44,11 +44,13 @@ scored as (
 population as (
     select
         as_of,
-        count(*) as customers
-        {%- for letter in ['r', 'f', 'm'] %},
-        {% if setting('rfm_class_cut') == 'median' -%} median({{ letter }}_score) as {{ letter }}_median
-        {%- else -%} sum({{ letter }}_score) as {{ letter }}_sum {%- endif %}
-        {%- endfor %}
+        count(*) as customers,
+        sum(r_score) as r_sum,
+        sum(f_score) as f_sum,
+        sum(m_score) as m_sum,
+        median(r_score) as r_median,
+        median(f_score) as f_median,
+        median(m_score) as m_median
     from scored
     group by as_of
 ),
@@ -93,10 +95,11 @@ final as (
         cast(western.label_zh as string) as western_class_zh
     from judged
     inner join classes as chinese
-        on chinese.class_scheme = 'chinese'
-        and chinese.r_level = case when judged.is_r_high then 'high' else 'low' end
-        and chinese.f_level = case when judged.is_f_high then 'high' else 'low' end
-        and chinese.m_level = case when judged.is_m_high then 'high' else 'low' end
+        on
+            chinese.class_scheme = 'chinese'
+            and chinese.r_level = case when judged.is_r_high then 'high' else 'low' end
+            and chinese.f_level = case when judged.is_f_high then 'high' else 'low' end
+            and chinese.m_level = case when judged.is_m_high then 'high' else 'low' end
     left join grid on judged.r_score = grid.r_score and judged.fm_score = grid.fm_score
     left join classes as western
         on western.class_scheme = 'western' and grid.western_class = western.class_code

@@ -72,8 +72,9 @@ final as (
             as monetary_amount
     from customer_days
     left join refund_days
-        on customer_days.customer_id = refund_days.customer_id
-        and customer_days.day_on = refund_days.day_on
+        on
+            customer_days.customer_id = refund_days.customer_id
+            and customer_days.day_on = refund_days.day_on
 )
 
 select * from final

@@ -66,10 +66,11 @@ bounds as (
         max(ranked.cut_basis) as upper_value
     from positions
     inner join ranked
-        on positions.day_on = ranked.day_on
-        and positions.dimension = ranked.dimension
-        and positions.lower_rank <= ranked.last_rank
-        and least(positions.lower_rank + 1, positions.ranked_customers) > ranked.last_rank - ranked.customers
+        on
+            positions.day_on = ranked.day_on
+            and positions.dimension = ranked.dimension
+            and positions.lower_rank <= ranked.last_rank
+            and least(positions.lower_rank + 1, positions.ranked_customers) > ranked.last_rank - ranked.customers
     group by
         positions.day_on, positions.dimension, positions.cut_number, positions.ranked_customers, positions.fifths
 ),

@@ -43,9 +43,10 @@ final as (
     from populations
     cross join classes
     left join sizes
-        on populations.as_of = sizes.as_of
-        and classes.class_scheme = sizes.class_scheme
-        and classes.class_code = sizes.class_code
+        on
+            populations.as_of = sizes.as_of
+            and classes.class_scheme = sizes.class_scheme
+            and classes.class_code = sizes.class_code
 )
 
 select * from final

@@ -46,9 +46,10 @@ chosen as (
         coalesce(frozen.ranked_customer_count, own_cuts.ranked_customer_count) as ranked_customer_count
     from own_cuts
     left join quantile_cuts as frozen
-        on own_cuts.cut_on = frozen.day_on
-        and own_cuts.dimension = frozen.dimension
-        and own_cuts.cut_number = frozen.cut_number
+        on
+            own_cuts.cut_on = frozen.day_on
+            and own_cuts.dimension = frozen.dimension
+            and own_cuts.cut_number = frozen.cut_number
 ),
 
 {%- endif %}
