@@ -336,6 +336,10 @@ def _column(declared: Mapping[str, Any], here: str) -> Column:
             scope_column=identifier.get("scope_column"),
             keep=bool(identifier.get("keep", False)),
         )
+        if identifier.keep and (pii == "direct" or identifier.type in ("phone", "email")):
+            raise UserError(
+                f"{here}.{name}: keep would leave personal data in the rows; remove it."
+            )
     return Column(
         name=name,
         aliases=tuple(str(a) for a in ([aliases] if isinstance(aliases, str) else aliases)),

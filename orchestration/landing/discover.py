@@ -19,6 +19,7 @@ FORMATS = {
     ".jsonl.gz": "jsonl.gz",
     ".parquet": "parquet",
 }
+_UNREADABLE = ("it cannot be read", "let the user that runs perennial read it")
 _SUFFIXES = ", ".join(FORMATS)
 
 
@@ -70,7 +71,10 @@ def discover(
             remedy = "add its line to the var channels in dbt_project.yml or remove the folder"
             refused.append(RefusedFile(channel, "", "", "the channel is not enabled", remedy))
         else:
-            _discover_channel(Path(entry.path), channel, declared[channel], found, refused)
+            try:
+                _discover_channel(Path(entry.path), channel, declared[channel], found, refused)
+            except PermissionError:
+                refused.append(RefusedFile(channel, "", "", *_UNREADABLE))
     return found, refused
 
 
@@ -90,7 +94,12 @@ def _discover_channel(
             remedy = f"use one of {', '.join(sorted(tables))}, or declare the table"
             refused.append(RefusedFile(channel, name, "", "the table is not declared", remedy))
         else:
-            for file in _entries(Path(entry.path)):
+            try:
+                files = _entries(Path(entry.path))
+            except PermissionError:
+                refused.append(RefusedFile(channel, name, "", *_UNREADABLE))
+                continue
+            for file in files:
                 _take(file, tables[name], found, refused)
 
 
@@ -152,7 +161,7 @@ def stat_file(path: Path) -> tuple[int, int]:
     try:
         status = path.lstat()
     except PermissionError:
-        raise _unreadable() from None
+        raise Refused(*_UNREADABLE) from None
     if not stat.S_ISREG(status.st_mode):
         raise Refused("it is no regular file", "put a regular file there")
     return status.st_size, status.st_mtime_ns
@@ -175,11 +184,7 @@ def look_at(path: Path, now: float) -> Look:
     except FileNotFoundError:
         raise
     except OSError:
-        raise _unreadable() from None
+        raise Refused(*_UNREADABLE) from None
     if read != size:
         size = -1
     return Look(size, mtime_ns, digest.hexdigest(), now)
-
-
-def _unreadable() -> Refused:
-    return Refused("it cannot be read", "let the user that runs perennial read it")

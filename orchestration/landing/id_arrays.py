@@ -37,14 +37,17 @@ def parse_ids(text: str, column: str, rules: IdRules, parser: StrictJson) -> IdA
     if not isinstance(value, list):
         return IdArray(warnings=[f"{column}: unreadable"], dropped=text)
     result = IdArray()
-    dropped = []
+    dropped: list[object] = []
     for element in value:
         warning = _add(element, column, rules, result)
         if warning:
             result.warnings.append(warning)
             dropped.append(element)
     if dropped:
-        result.dropped = dump(dropped)
+        try:
+            result.dropped = dump(dropped)
+        except RecursionError:
+            result.dropped = text
     return result
 
 

@@ -16,6 +16,7 @@ from orchestration.landing.refusal import Refused
 BAD_JSON, NOT_AN_OBJECT, SEVERAL_OBJECTS = "bad_json", "not_an_object", "several_objects"
 DUPLICATE_MEMBER, NOT_FINITE = "duplicate_member", "number_not_finite"
 LONE_SURROGATE = "lone_surrogate"
+TOO_DEEP = "nested too deeply"
 
 
 class Digits(str):
@@ -66,13 +67,16 @@ class StrictJson:
         except StopIteration as stop:
             raise Strange(BAD_JSON, f"no value at column {stop.value + 1}") from None
         except RecursionError:
-            raise Strange(BAD_JSON, "nested too deeply") from None
+            raise Strange(BAD_JSON, TOO_DEEP) from None
         rest = text[end:].lstrip(BLANKS)
         if rest:
             detail = f"text after column {end}"
             raise Strange(SEVERAL_OBJECTS if rest[0] in "{[" else BAD_JSON, detail)
         if "\\u" in text:
-            self._check_text(value)
+            try:
+                self._check_text(value)
+            except RecursionError:
+                raise Strange(BAD_JSON, TOO_DEEP) from None
         return value
 
     def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -195,7 +199,10 @@ class JsonReader:
         row: list[str | None] = [None] * len(self._position)
         others: dict[str, str] = {}
         filled: set[int] = set()
-        self._fill("", value, row, others, filled)
+        try:
+            self._fill("", value, row, others, filled)
+        except RecursionError:
+            raise Strange(BAD_JSON, TOO_DEEP) from None
         return row, dump(others) if others else None, warning
 
     def _fill(

@@ -30,6 +30,7 @@ from orchestration.landing.header import (
 from orchestration.landing.json_records import GoodJson, JsonReader
 from orchestration.landing.quarantine import Quarantine
 from orchestration.landing.refusal import Refused
+from orchestration.landing.sql import literal, path_to_read
 
 FAST, SLOW = "fast", "slow"
 _STRIPPED = " \t\r\x0b\x0c\u00a0\u3000\ufeff"
@@ -132,9 +133,10 @@ def _fast_csv(job: Job, plain: Plain, header: Header, names: list[str]) -> Read 
     newline, strict = ("\\r\\n", "false") if seen.crlf else ("\\n", "true")
     try:
         job.con.execute(
-            f"create or replace temp table src as select * from read_csv('{plain.path}', "
+            "create or replace temp table src as "
+            f"select * from read_csv({path_to_read(plain.path)}, "
             f"columns = {pinned}, auto_detect = false, header = true, skip = 0, "
-            f"delim = {_literal(job.table.delimiter)}, quote = '\"', escape = '\"', comment = '', "
+            f"delim = {literal(job.table.delimiter)}, quote = '\"', escape = '\"', comment = '', "
             f"new_line = '{newline}', encoding = 'utf-8', compression = 'none', nullstr = '', "
             # With CRLF, strict mode gives no rows and no error (DuckDB 1.5.6).
             f"strict_mode = {strict}, null_padding = false, ignore_errors = false, "
@@ -157,7 +159,7 @@ def _holds_a_header_or_footer(
 ) -> bool:
     """True when a record repeats the header, or the last one looks like a footer."""
     equal = " and ".join(
-        f"lower(trim({field}, {_literal(_STRIPPED)})) = {_literal(plain_name(name))}"
+        f"lower(trim({field}, {literal(_STRIPPED)})) = {literal(plain_name(name))}"
         for field, name in zip(fields, names, strict=True)
         if plain_name(name)
     )
@@ -251,7 +253,8 @@ def _read_parquet(job: Job) -> Read:
     header = map_columns(schema.names, job.table, None)
     fields, present, unknown = _columns(header, job.table)
     given = [f"c{i}" for i in range(len(fields))]
-    relation = f"read_parquet('{job.path}', binary_as_string = true) as given({', '.join(given)})"
+    source = f"read_parquet({path_to_read(job.path)}, binary_as_string = true)"
+    relation = f"{source} as given({', '.join(given)})"
     try:
         described = job.con.execute(f"describe select * from {relation}").fetchall()
         kinds = [row[1] for row in described]
@@ -260,7 +263,7 @@ def _read_parquet(job: Job) -> Read:
             f"nullif({text}, '') as {field}" for text, field in zip(texts, fields, strict=True)
         )
         whole = ", ".join(
-            f"{_literal(name)}: {column}" for name, column in zip(schema.names, given, strict=True)
+            f"{literal(name)}: {column}" for name, column in zip(schema.names, given, strict=True)
         )
         job.con.execute(f"create or replace temp table src as select {select} from {relation}")
         _quarantine_nul(job, f"select to_json({{{whole}}}) from {relation}", header)
@@ -331,7 +334,3 @@ def _index(slots: tuple[str, ...], name: str) -> int | None:
 def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
     row = con.execute(query).fetchone()
     return int(row[0]) if row else 0
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -52,6 +53,7 @@ class LandingResult:
     skipped: int = 0
     known: int = 0
     waiting: int = 0
+    outdated: int = 0
     refused: list[RefusedFile] = field(default_factory=list)
     raw_count: int = 0
     landed_count: int = 0
@@ -107,12 +109,17 @@ def land(
             )
         make_private_dir(data_root / "vault").chmod(PRIVATE_DIR)
         check_key_id(data_root, key)
-        for folder in ("landed", "quarantine", "ledger", "vault"):
+        for folder in ("landed", "predicted", "quarantine", "ledger", "vault"):
             remove_leftovers(data_root / folder)
         write_empty_files(data_root, sources)
         tokeniser = Tokeniser(key)
         write_rules(data_root, project_dir, rules, tokeniser)
-        work = _Landing(data_root, rules, tokeniser, run_id, progress, ledger)
+        tables = {
+            (channel, table.name): table
+            for channel, declared in sources.channels.items()
+            for table in declared.values()
+        }
+        work = _Landing(data_root, rules, tokeniser, run_id, progress, ledger, tables)
         work.settle_seconds, work.is_fast_allowed = settle_seconds, is_fast_allowed
         limited = set(channels) if channels is not None else None
         found, refused = [], []
@@ -197,6 +204,7 @@ class _Landing:
     run_id: str
     progress: Callable[[str], None]
     ledger: Ledger
+    tables: Mapping[tuple[str, str], Table]
     result: LandingResult = field(default_factory=LandingResult)
     settle_seconds: float = SETTLE_SECONDS
     is_fast_allowed: bool = True
@@ -236,6 +244,24 @@ class _Landing:
             self._refuse(refusal, LedgerRow(*place, *self._as(ledgers.REFUSED)))
         for file, look in [(file, look) for file in found if (look := self._first_look(file))]:
             self._take(file, look)
+        self._note_outdated(found, limited)
+
+    def _note_outdated(self, found: list[Found], limited: set[str] | None) -> None:
+        """Tell of rows that landed under an older declaration and cannot land again by themselves."""
+        there = {_place(file) for file in found}
+        for row in self.ledger.rows:
+            table = self.tables.get((row.channel, row.table_name))
+            if row.status != ledgers.LANDED or row.place in there or table is None:
+                continue
+            is_chosen = limited is None or row.channel in limited
+            if is_chosen and row.contract_id != contract_id(table, self.rules):
+                self.result.outdated += 1
+                self.progress(
+                    one_line(
+                        f"{'/'.join(row.place)} landed under an older declaration and its raw file "
+                        "has gone; deliver it again to fill what is declared now"
+                    )
+                )
 
     def _as(self, status: str) -> tuple[str, datetime, str]:
         return status, datetime.now(UTC).replace(tzinfo=None, microsecond=0), self.run_id
@@ -352,10 +378,10 @@ class _Landing:
             _write_or_remove(vault / "tokens" / place, transform.write_tokens)
             _write_or_remove(vault / "unknown_columns" / place, transform.write_leftovers)
             quarantine.finish()
-            warnings = self.con.execute(
-                "select coalesce(sum(json_array_length(_warnings)), 0) "
-                f"from read_parquet('{rows}') where _warnings is not null"
-            ).fetchone()
+            warning_count = 0
+            if transform.may_warn:
+                notes = pq.read_table(rows, columns=["_warnings"]).column(0).drop_null()
+                warning_count = sum(len(json.loads(note)) for note in notes.to_pylist())
         status, landed_at, run_id = self._as(ledgers.LANDED)
         return LedgerRow(
             *_place(file),
@@ -371,7 +397,7 @@ class _Landing:
             raw_count=read.raw_count,
             landed_count=landed_count,
             quarantined_count=quarantine.count,
-            warning_count=int(warnings[0]) if warnings else 0,
+            warning_count=warning_count,
             unknown_columns=_shown_names(read.unknown_names),
             contract_id=contract_id(table, self.rules),
         )

@@ -21,9 +21,11 @@ from orchestration.landing.id_arrays import parse_ids, safe_type
 from orchestration.landing.identifiers import clean, easy_sql, normalise
 from orchestration.landing.json_records import StrictJson
 from orchestration.landing.read import Read
+from orchestration.landing.sql import literal, quoted
 from orchestration.landing.tokens import Tokeniser
 
 PII = "pii"
+NULL_TEXT = "cast(null as varchar)"
 _BATCH = 50_000
 # Tokens hardly compress: a higher level costs much time for a few percent of size.
 _PARQUET = "(format parquet, compression zstd, compression_level 1)"
@@ -63,14 +65,14 @@ class Use:
         """SQL for the identifier type of a row of `src`."""
         if self.type_source:
             return f"coalesce(lower(trim(src.{self.type_source})), '')"
-        return _literal(self.id_type)
+        return literal(self.id_type)
 
     @property
     def scope_sql(self) -> str:
         """SQL for the scope of a row of `src`; needs `scope_join`."""
         if self.scope_source:
             return f"coalesce({self.alias}s.scope, '')"
-        return _literal(self.scope)
+        return literal(self.scope)
 
     @property
     def scope_join(self) -> str:
@@ -96,6 +98,7 @@ class Transform:
         self._rules, self._tokeniser, self._sha = rules, tokeniser, sha
         self._fixed: dict[tuple[str, str], str] = {}
         self._flagged: set[str] = set()
+        self.may_warn = False
         self._uses = [use for column in table.columns if (use := self._use(column))]
         self._arrays = [
             (column, read.present[column.name], f"a{i}")
@@ -185,7 +188,7 @@ class Transform:
             "where raw is not null"
         )
         is_easy, form = easy_sql(kind, "raw", self._rules)
-        message = f"{_literal(f'{id_type}|{scope}|')} || normalised"
+        message = f"{literal(f'{id_type}|{scope}|')} || normalised"
         self._con.execute(
             f"create or replace temp table {tokens} as select *, {self._tokeniser.sql(message)} "
             f"as token from (select raw, {form} as normalised, cast(null as varchar) as flag "
@@ -229,7 +232,7 @@ class Transform:
         types = self._con.execute("select distinct id_type from seen").fetchall()
         kinds = {id_type: self._rules.normalisers.get(id_type, "opaque") for (id_type,) in types}
         for kind in sorted(set(kinds.values())):
-            chosen = ", ".join(_literal(t) for t in sorted(kinds) if kinds[t] == kind)
+            chosen = ", ".join(literal(t) for t in sorted(kinds) if kinds[t] == kind)
             self._normalise(kind, f"id_type in ({chosen})")
         message = "id_type || '|' || id_scope || '|' || normalised"
         self._con.execute(
@@ -267,12 +270,10 @@ class Transform:
                 "from elements as e join tok on tok.id_type = e.id_type "
                 "and tok.id_scope = e.id_scope and tok.raw = e.raw group by e.array_id"
             )
-        select = [f"{sql} as {_quoted(name)}" for name, sql in self._output().items()]
+        select = [f"{sql} as {quoted(name)}" for name, sql in self._output().items()]
         joins = "".join(self._joins())
         order = f" order by {self._line}" if joins else ""
-        self._con.execute(
-            f"copy (select {', '.join(select)} from src{joins}{order}) to '{path}' {_PARQUET}"
-        )
+        self._copy(f"select {', '.join(select)} from src{joins}{order}", path)
 
     @property
     def _line(self) -> str:
@@ -292,9 +293,10 @@ class Transform:
             elif name in uses and not (column.identifier and column.identifier.keep):
                 output[name] = f"{uses[name].alias}.token"
             else:
-                output[name] = f"src.{source}" if source else "cast(null as varchar)"
+                output[name] = f"src.{source}" if source else NULL_TEXT
         output["ids"] = self._ids_sql(arrays.get("ids"))
         output["_warnings"] = self._warnings_sql()
+        self.may_warn = output["_warnings"] != NULL_TEXT
         output["_file_sha"] = f"'{self._sha}'"
         output["_line"] = f"cast({self._line} as bigint)"
         return output
@@ -303,7 +305,7 @@ class Transform:
         """SQL of the row's identifiers: sorted by type, scope and value, each once."""
         uses = [use for use in self._uses if use.column.identifier]
         if not uses and not array:
-            return "cast(null as varchar)"
+            return NULL_TEXT
         kinds = [(use.id_type, use.scope) for use in uses]
         if not array and all(use.is_fixed for use in uses) and len(set(kinds)) == len(kinds):
             ordered = sorted(uses, key=lambda use: (use.id_type, use.scope))
@@ -345,7 +347,7 @@ class Transform:
 
     @property
     def _known_types(self) -> str:
-        return ", ".join(_literal(id_type) for id_type in sorted(self._rules.normalisers))
+        return ", ".join(literal(id_type) for id_type in sorted(self._rules.normalisers))
 
     def _warnings_sql(self) -> str:
         """SQL of the row's warnings as a sorted JSON array, NULL when there are none."""
@@ -358,7 +360,7 @@ class Transform:
                 lists.append(f"coalesce({alias}.warnings, [])")
         lists += [self._unknown_type_warning(use) for use in self._uses if use.is_typed_by_row]
         if not lists:
-            return "cast(null as varchar)"
+            return NULL_TEXT
         joined = "list_concat(" + ", ".join(["cast([] as varchar[])", *lists]) + ")"
         whole = f"cast(to_json(list_sort(list_distinct({joined}))) as varchar)"
         return f"nullif({whole}, '[]')"
@@ -369,8 +371,8 @@ class Transform:
             f"and {use.type_sql} not in ({self._known_types})"
         ).fetchall()
         cases = "".join(
-            f" when {_literal(id_type)} then ["
-            + _literal(f"{use.column.name}: unknown id_type {safe_type(id_type)}")
+            f" when {literal(id_type)} then ["
+            + literal(f"{use.column.name}: unknown id_type {safe_type(id_type)}")
             + "]"
             for (id_type,) in types
         )
@@ -404,7 +406,7 @@ class Transform:
         """Write token -> raw value for the vault; False when the file holds no identifier."""
         columns = "raw as raw_value, normalised"
         parts = [
-            f"select token, {_literal(id_type)} as id_type, {_literal(scope)} as id_scope, "
+            f"select token, {literal(id_type)} as id_type, {literal(scope)} as id_scope, "
             f"{columns} from {tokens}"
             for (id_type, scope), tokens in self._fixed.items()
         ]
@@ -412,7 +414,7 @@ class Transform:
             parts.append(f"select token, id_type, id_scope, {columns} from tok")
         if not parts or not self._count(f"select count(*) from ({' union all '.join(parts)})"):
             return False
-        self._con.execute(f"copy ({' union all '.join(parts)}) to '{path}' {_PARQUET}")
+        self._copy(" union all ".join(parts), path)
         return True
 
     def write_leftovers(self, path: Path) -> bool:
@@ -421,13 +423,13 @@ class Transform:
         columns["_row_key"] = self._row_key
         filled = [f"{alias}.dropped is not null" for _, _, alias in self._arrays]
         dropped = ", ".join(
-            f"{_literal(column.name)}: {alias}.dropped" for column, _, alias in self._arrays
+            f"{literal(column.name)}: {alias}.dropped" for column, _, alias in self._arrays
         )
-        columns["_unreadable"] = "cast(null as varchar)"
+        columns["_unreadable"] = NULL_TEXT
         if filled:
             unreadable = f"cast(to_json({{{dropped}}}) as varchar)"
             columns["_unreadable"] = f"case when {' or '.join(filled)} then {unreadable} end"
-        columns["_other"] = "src.other" if self._read.has_other else "cast(null as varchar)"
+        columns["_other"] = "src.other" if self._read.has_other else NULL_TEXT
         if self._read.has_other:
             filled.append("src.other is not null")
         for name, source in self._read.unknown.items():
@@ -443,10 +445,8 @@ class Transform:
         where = f"src{joins} where {' or '.join(filled)}"
         if not self._count(f"select count(*) from {where}"):
             return False
-        select = ", ".join(f"{sql} as {_quoted(name)}" for name, sql in columns.items())
-        self._con.execute(
-            f"copy (select {select} from {where} order by {self._line}) to '{path}' {_PARQUET}"
-        )
+        select = ", ".join(f"{sql} as {quoted(name)}" for name, sql in columns.items())
+        self._copy(f"select {select} from {where} order by {self._line}", path)
         return True
 
     @property
@@ -458,6 +458,9 @@ class Transform:
 
     def _create(self, table: str, columns: str) -> None:
         self._con.execute(f"create or replace temp table {table} {columns}")
+
+    def _copy(self, query: str, path: Path) -> None:
+        self._con.execute(f"copy ({query}) to {literal(str(path))} {_PARQUET}")
 
     def _pages(self, table: str) -> Iterator[list[tuple[str, ...]]]:
         """Rows of a temporary table in blocks, so that Python never holds them all."""
@@ -496,11 +499,3 @@ def _array_text(elements: str) -> str:
     kept = f"list_filter(list_distinct({elements}), lambda e: e is not null)"
     texts = f"list_transform(list_sort({kept}), lambda e: e.j)"
     return f"'[' || nullif(array_to_string({texts}, ','), '') || ']'"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -348,6 +348,9 @@ def json_lines() -> list[Case]:
              refused=("line 1", "JSON array")),
         case("JSON, deep nesting", R1, "[" * 100_000, landed=good(1),
              quarantined=[(2, "bad_json")]),
+        case("JSON, nesting that only just parses", R1, *(
+            '{"order_no": "a", "paid": 1, "x": ' + "[" * n + "]" * n + "}" for n in (5, 900)
+        ), landed=[*good(1), "a"], quarantined=[(3, "bad_json")]),
         case("JSON, digits are kept",
              '{"order_no": 12345678901234567890123, "paid": 1.10, "ordered_at": 1e-7}',
              landed=["12345678901234567890123"],

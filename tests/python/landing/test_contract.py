@@ -73,6 +73,11 @@ def test_the_declaration_is_read(shop: Shop):
             "      - {name: t, columns: [{name: a}, {name: b, config: {meta: {aliases: [A]}}}]}",
             "both answer to the name a",
         ),
+        (
+            "      - {name: t, columns: [{name: a, config: {meta: {identifier: "
+            "{type: phone, keep: true}}}}]}",
+            "keep would leave personal data",
+        ),
         ("      - {name: t, columns: [{name: _line}]}", "landing writes this column itself"),
         ("      - {name: t, columns: [{name: ids}]}", "landing writes this column itself"),
         ("      - {name: t, columns: [", "cannot be read as YAML"),

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -268,6 +269,23 @@ def test_a_changed_contract_lands_its_files_again(shop: Shop):
     assert second["unknown_columns"] is None
 
 
+def test_a_changed_contract_without_the_raw_file_is_told(shop: Shop):
+    content = "order_no,paid,note\nR1,1,Hello\n"
+    path = shop.drop("a.csv", content)
+    shop.land()
+    path.unlink()
+    sources = shop.sources("shop")
+    text = sources.read_text(encoding="utf-8")
+    declared = "- {name: ordered_at}\n          - {name: note}"
+    sources.write_text(text.replace("- {name: ordered_at}", declared, 1), encoding="utf-8")
+    assert shop.land().outdated == 1
+    assert any("a.csv landed under an older declaration" in line for line in shop.lines)
+    shop.drop("again.csv", content)
+    result = shop.land()
+    assert (result.landed, result.outdated) == (1, 0)
+    assert [r["note"] for r in shop.rows()] == ["Hello"]
+
+
 def test_a_lost_landed_file_lands_again(shop: Shop):
     shop.drop("a.csv", csv(R1))
     shop.land()
@@ -276,6 +294,23 @@ def test_a_lost_landed_file_lands_again(shop: Shop):
     landed.unlink()
     assert shop.land().landed == 1
     assert landed.read_bytes() == content
+
+
+def test_a_data_root_may_have_any_name(make_shop):
+    shop = make_shop("o'brien [x]*? {{y}} 中")
+    shop.drop("a.csv", csv(R1) + b"short\n")
+    shop.drop("b.csv", csv(R2))
+    shop.drop("c.parquet", b"")
+    pq.write_table(
+        pa.table({"order_no": ["R7"], "paid": [1]}),
+        shop.data / "landing" / "shop" / "orders" / "c.parquet",
+    )
+    assert (shop.land().landed, len(shop.rows())) == (3, 3)
+    assert {r["file_name"]: r["reader"] for r in shop.ledger()} == {
+        "a.csv": "slow",
+        "b.csv": "fast",
+        "c.parquet": "fast",
+    }
 
 
 def test_nothing_to_land_is_one_sentence(shop: Shop):

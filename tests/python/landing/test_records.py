@@ -123,7 +123,7 @@ def _strange_files(count: int) -> Iterator[bytes]:
 def test_fast_and_slow_path_read_the_same(shop: Shop, con: duckdb.DuckDBPyConnection):
     table = load_sources(shop.project).channels["shop"]["plain"]
     path, readers = shop.data / "strange.csv", Counter()
-    for content in _strange_files(600):
+    for content in _strange_files(300):
         path.write_bytes(content)
         found = []
         for is_fast_allowed in (True, False):
@@ -135,7 +135,7 @@ def test_fast_and_slow_path_read_the_same(shop: Shop, con: duckdb.DuckDBPyConnec
                 readers[read.reader] += 1
                 assert read.raw_count == len(rows) + bad.count
         assert found[0] == found[1], content
-    assert readers["fast"] > 100, "the fast path is taken often enough to mean something"
+    assert readers["fast"] > 50, "the fast path is taken often enough to mean something"
 
 
 def test_fast_and_slow_path_write_the_same_bytes(make_shop: Callable[[str], Shop]):
