@@ -247,7 +247,7 @@ class _Landing:
         self._note_outdated(found, limited)
 
     def _note_outdated(self, found: list[Found], limited: set[str] | None) -> None:
-        """Tell of rows that landed under an older declaration and cannot land again by themselves."""
+        """Tell of rows that landed under an older declaration and lack their raw file."""
         there = {_place(file) for file in found}
         for row in self.ledger.rows:
             table = self.tables.get((row.channel, row.table_name))
