@@ -156,7 +156,7 @@ def in_compiled_sql(sql: str) -> list[str]:
                 found.append(f"{cast.sql('duckdb')}: rounds on DuckDB and truncates on Spark; round or floor")
         for interval in tree.find_all(exp.Interval):
             outer = interval.parent
-            while isinstance(outer, exp.Add | exp.Sub | exp.Paren):
+            while isinstance(outer, exp.Add | exp.Sub | exp.Mul | exp.Paren):
                 outer = outer.parent
             if not isinstance(outer, exp.Cast):
                 found.append(f"{interval.sql('duckdb')}: a date plus an interval differs; wrap the sum in a cast")

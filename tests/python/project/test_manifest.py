@@ -161,3 +161,9 @@ def test_no_key_or_secret_reaches_jinja() -> None:
 def test_no_pickle_anywhere() -> None:
     for path in (PROJECT / "orchestration").rglob("*.py"):
         assert not re.search(r"\b(import|from) (pickle|joblib|dill)\b", path.read_text()), path
+
+
+def test_the_readme_lists_every_mart(manifest: dict) -> None:
+    readme = (PROJECT / "README.md").read_text()
+    marts = [n for n, m in _models(manifest).items() if _layer(m) == "marts" and not n.startswith("int_")]
+    assert [name for name in marts if f"| `{name}` |" not in readme] == []
