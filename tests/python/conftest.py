@@ -18,7 +18,9 @@ BIN = Path(sys.executable).parent
 
 def environment(data_root: Path, **extra: str) -> dict[str, str]:
     """Environment of a command on its own data root, with the artefacts of dbt beside it."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PERENNIAL_", "DBT_", "DAGSTER_"))}
+    env = {
+        k: v for k, v in os.environ.items() if not k.startswith(("PERENNIAL_", "DBT_", "DAGSTER_"))
+    }
     return env | {
         "PERENNIAL_DATA": str(data_root),
         "DBT_TARGET_PATH": str(data_root / "target"),
@@ -27,14 +29,18 @@ def environment(data_root: Path, **extra: str) -> dict[str, str]:
     } | extra  # fmt: skip
 
 
-def run(*command: str, data_root: Path, check: bool = True, **extra: str) -> subprocess.CompletedProcess:
+def run(
+    *command: str, data_root: Path, check: bool = True, **extra: str
+) -> subprocess.CompletedProcess:
     """Run a command of the project's environment from the checkout."""
     done = subprocess.run(
         [str(BIN / command[0]), *command[1:]],
         cwd=PROJECT, env=environment(data_root, **extra), capture_output=True, text=True,
     )  # fmt: skip
     if check and done.returncode != 0:
-        raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
+        raise AssertionError(
+            f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        )
     return done
 
 
@@ -71,22 +77,31 @@ def manifest(demo_root: Path) -> dict:
 @pytest.fixture(scope="session")
 def compiled_models(demo_root: Path, manifest: dict) -> dict[str, str]:
     return {
-        node["name"]: (demo_root / "target" / "compiled" / "perennial" / node["original_file_path"]).read_text()
+        node["name"]: (
+            demo_root / "target" / "compiled" / "perennial" / node["original_file_path"]
+        ).read_text()
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model"
     }
 
 
 @pytest.fixture
-def warehouse(demo_root: Path) -> Iterator[Callable[[str], list[tuple]]]:
-    """Ask the demo warehouse: `warehouse("select ...")` gives the rows."""
+def warehouse_rows(demo_root: Path) -> Iterator[Callable[[str], tuple[list[str], list[tuple]]]]:
+    """Ask the demo warehouse: `warehouse_rows("select ...")` gives the column names and the rows."""
     with duckdb.connect(str(demo_root / "warehouse.duckdb"), read_only=True) as connection:
-        yield lambda sql: connection.execute(sql).fetchall()
+
+        def ask(sql: str) -> tuple[list[str], list[tuple]]:
+            answer = connection.execute(sql)
+            return [column[0] for column in answer.description], answer.fetchall()
+
+        yield ask
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     folder = os.environ.get("PERENNIAL_REAL_DATA")
     if not folder:
-        pytest.skip("PERENNIAL_REAL_DATA is not set: it names the folder with the real data sets that this test reads.")
+        pytest.skip(
+            "PERENNIAL_REAL_DATA is not set: it names the folder with the real data sets that this test reads."
+        )
     return Path(folder)

@@ -12,7 +12,9 @@ from conftest import run, table_hashes
 OF_THE_DELIVERY = {"marts.reconciliation_files", "marts.data_quality_tables"}
 
 
-def test_a_second_run_gives_the_same_rows_on_any_number_of_threads(demo_root: Path, tmp_path: Path) -> None:
+def test_a_second_run_gives_the_same_rows_on_any_number_of_threads(
+    demo_root: Path, tmp_path: Path
+) -> None:
     before = table_hashes(demo_root / "warehouse.duckdb")
     assert len(before) > 20
     copy = tmp_path / "copy"

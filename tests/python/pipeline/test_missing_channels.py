@@ -29,7 +29,9 @@ def till_only(demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 
 
 def test_what_is_there_counts(till_only) -> None:
-    orders, customers = till_only("select count(*), count(distinct customer_id) from core.fct_order where is_valid")
+    orders, customers = till_only(
+        "select count(*), count(distinct customer_id) from core.fct_order where is_valid"
+    )
     assert orders > 100
     assert customers > 50
     assert till_only("select count(*) from marts.customer_rfm")[0] > 50
@@ -45,6 +47,8 @@ def test_what_nobody_measured_is_null(till_only) -> None:
     assert (cac, profit, predicted) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("table", ["fct_event", "fct_session", "fct_spend", "fct_touch", "fct_benefit"])
+@pytest.mark.parametrize(
+    "table", ["fct_event", "fct_session", "fct_spend", "fct_touch", "fct_benefit"]
+)
 def test_absent_sources_give_empty_typed_tables(till_only, table: str) -> None:
     assert till_only(f"select count(*) from core.{table}") == (0,)

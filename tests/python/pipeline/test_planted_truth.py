@@ -82,13 +82,32 @@ def test_every_broken_row_is_caught(joined, demo_root: Path) -> None:
         inner join warehouse.marts.reconciliation_files as f
             on f.channel = t.channel and f.table_name = t.table_name and f.file_name like '%' || t.file_name
         left join (
-            select file_sha, line, reason from read_parquet('{demo_root}/quarantine/*/*/*.parquet', union_by_name = true)
+            select file_sha, line, reason from read_parquet('{
+            demo_root
+        }/quarantine/*/*/*.parquet', union_by_name = true)
             union all
-            {" union all ".join(
+            {
+            " union all ".join(
                 f"select _file_sha, _line, reason from warehouse.unified.quarantine_{entity}"
-                for entity in ("account", "event", "order_header", "order_line", "refund", "product", "spend", "touch",
-                               "campaign", "benefit", "feedback", "referral", "subscription", "privacy_event", "identity_link")
-            )}
+                for entity in (
+                    "account",
+                    "event",
+                    "order_header",
+                    "order_line",
+                    "refund",
+                    "product",
+                    "spend",
+                    "touch",
+                    "campaign",
+                    "benefit",
+                    "feedback",
+                    "referral",
+                    "subscription",
+                    "privacy_event",
+                    "identity_link",
+                )
+            )
+        }
             union all
             select _file_sha, _line, reason from warehouse.staging.stg_shopify__lookup where outcome = 'quarantined'
         ) as q on q.file_sha = f.file_sha and q.line = t.line
@@ -117,5 +136,7 @@ def test_identity_finds_the_planted_persons(joined) -> None:
     ).fetchone()
     assert precision > 0.9, f"pair precision {precision:.3f}"
     assert recall > 0.9, f"pair recall {recall:.3f}"
-    largest = joined.execute("select max(account_count) from warehouse.core.dim_customer where not is_unknown").fetchone()[0]
+    largest = joined.execute(
+        "select max(account_count) from warehouse.core.dim_customer where not is_unknown"
+    ).fetchone()[0]
     assert largest <= 20

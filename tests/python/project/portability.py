@@ -30,17 +30,7 @@ SILENT_FUNCTIONS = {
 }
 
 # Parses on one side only; macros/dispatch has what is needed.
-ONE_SIDED_FUNCTIONS = {
-    name: "only one engine has it; use or add a macro in macros/dispatch"
-    for name in (
-        "regexp_matches regexp_like regexp_replace json_extract json_extract_string json_valid "
-        "json_object json_merge_patch get_json_object from_json to_json unnest explode epoch "
-        "epoch_ms unix_timestamp strftime strptime date_format to_timestamp date_diff datediff "
-        "date_sub add_months string_agg listagg group_concat list arg_max arg_min sha256 sha2 "
-        "xxhash64 cardinality len list_filter list_transform struct_pack to_utc_timestamp "
-        "from_utc_timestamp conv quantile_cont"
-    ).split()
-}
+ONE_SIDED_FUNCTIONS = dict.fromkeys(["regexp_matches", "regexp_like", "regexp_replace", "json_extract", "json_extract_string", "json_valid", "json_object", "json_merge_patch", "get_json_object", "from_json", "to_json", "unnest", "explode", "epoch", "epoch_ms", "unix_timestamp", "strftime", "strptime", "date_format", "to_timestamp", "date_diff", "datediff", "date_sub", "add_months", "string_agg", "listagg", "group_concat", "list", "arg_max", "arg_min", "sha256", "sha2", "xxhash64", "cardinality", "len", "list_filter", "list_transform", "struct_pack", "to_utc_timestamp", "from_utc_timestamp", "conv", "quantile_cont"], "only one engine has it; use or add a macro in macros/dispatch")
 
 # What the DuckDB branches of macros/dispatch render, in compiled SQL only.
 RENDERED_BY_DISPATCH = {
@@ -139,7 +129,9 @@ def _safe_divisor(node: exp.Expression) -> bool:
 
 def in_compiled_sql(sql: str) -> list[str]:
     """Return what is banned in compiled SQL, apart from what macros/dispatch renders."""
-    found = [f"order by {item}: NULLS FIRST or LAST is missing" for item in _orders_without_nulls(sql)]
+    found = [
+        f"order by {item}: NULLS FIRST or LAST is missing" for item in _orders_without_nulls(sql)
+    ]
     bare = re.sub(r"'[^']*'", "''", re.sub(r"--[^\n]*", " ", sql))
     for name, why in {**SILENT_FUNCTIONS, **ONE_SIDED_FUNCTIONS}.items():
         if name in _called(bare) and name not in RENDERED_BY_DISPATCH:
@@ -149,17 +141,23 @@ def in_compiled_sql(sql: str) -> list[str]:
             continue
         for division in tree.find_all(exp.Div):
             if not _safe_divisor(division.expression):
-                found.append(f"{division.sql('duckdb')}: 1/0 is inf on DuckDB and an error on Spark; nullif")
+                found.append(
+                    f"{division.sql('duckdb')}: 1/0 is inf on DuckDB and an error on Spark; nullif"
+                )
         for cast in tree.find_all(exp.Cast):
             whole = cast.to.this in (exp.DataType.Type.BIGINT, exp.DataType.Type.INT)
             if whole and isinstance(cast.this.unnest(), exp.Div):
-                found.append(f"{cast.sql('duckdb')}: rounds on DuckDB and truncates on Spark; round or floor")
+                found.append(
+                    f"{cast.sql('duckdb')}: rounds on DuckDB and truncates on Spark; round or floor"
+                )
         for interval in tree.find_all(exp.Interval):
             outer = interval.parent
             while isinstance(outer, exp.Add | exp.Sub | exp.Mul | exp.Paren):
                 outer = outer.parent
             if not isinstance(outer, exp.Cast):
-                found.append(f"{interval.sql('duckdb')}: a date plus an interval differs; wrap the sum in a cast")
+                found.append(
+                    f"{interval.sql('duckdb')}: a date plus an interval differs; wrap the sum in a cast"
+                )
         if tree.find(exp.Lambda):
             found.append("a lambda: only one engine parses it")
     return sorted(set(found))

@@ -31,7 +31,9 @@ LONGEST = 150
 
 def _models(manifest: dict) -> dict[str, dict]:
     return {
-        node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
     }
 
 
@@ -52,7 +54,11 @@ def test_layers_read_only_what_they_may(manifest: dict) -> None:
     wrong = []
     for name, node in _models(manifest).items():
         layer = _layer(node)
-        allowed = MAY_READ["marts/quality"] if node["fqn"][1:3] == ["marts", "quality"] else MAY_READ[layer]
+        allowed = (
+            MAY_READ["marts/quality"]
+            if node["fqn"][1:3] == ["marts", "quality"]
+            else MAY_READ[layer]
+        )
         for parent in node["depends_on"]["nodes"]:
             kind = parent.split(".")[0]
             if kind == "model":
@@ -115,7 +121,11 @@ def test_public_models_keep_a_contract(manifest: dict, layer: str) -> None:
         if not node["config"]["contract"]["enforced"] or node["config"].get("access") != "public":
             wrong.append(name)
         for column in node["columns"].values():
-            if not column["data_type"] or _meta(column).get("pii") not in ("none", "quasi", "direct"):
+            if not column["data_type"] or _meta(column).get("pii") not in (
+                "none",
+                "quasi",
+                "direct",
+            ):
                 wrong.append(f"{name}.{column['name']}")
             if _meta(column).get("pii") == "direct":
                 wrong.append(f"{name}.{column['name']} is direct personal data outside the vault")
@@ -165,5 +175,7 @@ def test_no_pickle_anywhere() -> None:
 
 def test_the_readme_lists_every_mart(manifest: dict) -> None:
     readme = (PROJECT / "README.md").read_text()
-    marts = [n for n, m in _models(manifest).items() if _layer(m) == "marts" and not n.startswith("int_")]
+    marts = [
+        n for n, m in _models(manifest).items() if _layer(m) == "marts" and not n.startswith("int_")
+    ]
     assert [name for name in marts if f"| `{name}` |" not in readme] == []

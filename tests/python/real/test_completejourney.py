@@ -68,14 +68,23 @@ def test_exponents_are_quarantined_as_such(marts) -> None:
 
 
 def test_orders_and_customers(marts) -> None:
-    assert _one(marts, "select count(*), count(distinct customer_id) from fct_order") == (58_835, 1_224)
+    assert _one(marts, "select count(*), count(distinct customer_id) from fct_order") == (
+        58_835,
+        1_224,
+    )
     assert _one(marts, "select count(*) from fct_order where is_valid") == (58_653,)
-    assert _one(marts, "select count(*) from fct_order where exclusion_reason = 'zero_paid'") == (182,)
+    assert _one(marts, "select count(*) from fct_order where exclusion_reason = 'zero_paid'") == (
+        182,
+    )
 
 
 def test_net_sales_to_the_cent(marts) -> None:
-    assert _one(marts, "select sum(net_amount) from fct_order where is_valid") == (Decimal("1705521.5500"),)
-    assert _one(marts, "select sum(net_sales_by_order_day_amount) from sales_monthly") == (Decimal("1705521.5500"),)
+    assert _one(marts, "select sum(net_amount) from fct_order where is_valid") == (
+        Decimal("1705521.5500"),
+    )
+    assert _one(marts, "select sum(net_sales_by_order_day_amount) from sales_monthly") == (
+        Decimal("1705521.5500"),
+    )
 
 
 def test_customers_who_came_back(marts) -> None:
@@ -92,7 +101,12 @@ def test_days_are_local_days(marts, lines) -> None:
         for line in reversed(lines)
     }
     local = Counter(moment.astimezone(zone).date() for moment in baskets.values())
-    assert dict(marts.execute("select ordered_on, count(*) from fct_order group by all").fetchall()) == local
+    assert (
+        dict(marts.execute("select ordered_on, count(*) from fct_order group by all").fetchall())
+        == local
+    )
     moved = sum(moment.astimezone(zone).date() != moment.date() for moment in baskets.values())
     assert moved == 10_516
-    assert _one(marts, "select count(*) from fct_order where ordered_on <> cast(ordered_at as date)") == (10_516,)
+    assert _one(
+        marts, "select count(*) from fct_order where ordered_on <> cast(ordered_at as date)"
+    ) == (10_516,)
