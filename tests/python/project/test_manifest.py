@@ -103,11 +103,12 @@ def test_every_model_is_described_with_its_columns(manifest: dict) -> None:
 
 
 def test_every_model_has_a_key_test(manifest: dict) -> None:
-    keyed = set()
-    for node in manifest["nodes"].values():
-        if node["resource_type"] == "test" and node.get("test_metadata"):
-            if node["test_metadata"]["name"] in ("unique", "unique_combination"):
-                keyed.add(node["attached_node"])
+    keyed = {
+        node["attached_node"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test"
+        and (node.get("test_metadata") or {}).get("name") in ("unique", "unique_combination")
+    }
     wrong = [n for n, m in _models(manifest).items() if m["unique_id"] not in keyed]
     assert wrong == []
 
