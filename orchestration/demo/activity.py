@@ -538,7 +538,7 @@ def _spend(con: duckdb.DuckDBPyConnection, draws: Draws, customers: int, end: da
                 as impressions,
             cost_c // 120 + {draws.below("spend.clicks", "day * 32 + number", 10)} as clicks
         from (
-            select *, cast(floor(cost_all * weight * (0.8
+            select *, cast(floor(cast(cost_all as double) * cast(weight as double) * (0.8
                 + 0.4 * {draws.unit("spend.cost", "day * 32 + number")})) as bigint) as cost_c
             from (values {days}) as days (day, weight)
             cross join (values {campaigns}{extra}) as campaigns (number, platform, campaign,

@@ -344,7 +344,7 @@ def _orders(con: duckdb.DuckDBPyConnection, draws: Draws) -> None:
             select id, first_s, (id + {draws.constants("extra.slot")[1]}) % 500 as slot
             from buyer
         )
-        where slot < 65
+        where slot < 65 and first_s < {END_S} - 86400
         """
     )
     con.execute(
