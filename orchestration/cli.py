@@ -250,6 +250,8 @@ def _run_job(
     with _only_progress(paths) as terminal:
         progress = TerminalProgress(terminal)
         with progress.step("prepare") as step:
+            from dagster import DagsterExecutionInterruptedError
+
             from orchestration.pipeline import build_definitions
             from orchestration.runtime.instance import dagster_instance
 
@@ -272,8 +274,10 @@ def _run_job(
     if result.success:
         landed = result.asset_materializations_for_node("landing") if not only else []
         return {"refused": landed[0].metadata["refused"].value} if landed else {}
-    if isinstance(progress.error, UserError | KeyboardInterrupt):
+    if isinstance(progress.error, UserError):
         raise progress.error
+    if isinstance(progress.error, DagsterExecutionInterruptedError):
+        raise KeyboardInterrupt
     raise UnforeseenError(
         f"the run failed ({type(progress.error).__name__}), and nothing was published; "
         f"{paths.run_log} has the details."

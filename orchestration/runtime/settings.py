@@ -18,6 +18,16 @@ from orchestration.runtime.paths import PROJECT_DIR
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a day such as 2026-06-30 stays text, as it is in dbt's own vars."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 @dataclass(frozen=True)
 class Settings:
     """`given` is what the run overrides, as dbt's --vars takes it; `values` is every setting in
@@ -38,13 +48,13 @@ class Settings:
 def project_settings(project_dir: Path = PROJECT_DIR) -> dict[str, Any]:
     """Every var of dbt_project.yml with its committed value."""
     text = (project_dir / "dbt_project.yml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text)["vars"])
+    return dict(yaml.load(text, _Loader)["vars"])
 
 
 def project_version(project_dir: Path = PROJECT_DIR) -> str:
     """The version that dbt_project.yml states."""
     text = (project_dir / "dbt_project.yml").read_text(encoding="utf-8")
-    return str(yaml.safe_load(text)["version"])
+    return str(yaml.load(text, _Loader)["version"])
 
 
 def read_settings(
@@ -58,7 +68,7 @@ def read_settings(
     values make sense is said by the macro `validate_settings` before the first model runs.
     """
     committed = project_settings(project_dir)
-    overrides = {name: _plain(value) for name, value in (given or {}).items()}
+    overrides = dict(given or {})
     for name in overrides:
         if name not in committed:
             near = difflib.get_close_matches(name, committed, n=1)
@@ -72,7 +82,7 @@ def read_settings(
                 "them."
             )
         overrides["as_of"] = as_of
-    if overrides.get("as_of") is not None:
+    elif overrides.get("as_of") is not None:
         parse_day(str(overrides["as_of"]))
     if not isinstance(overrides.get("channels", {}), Mapping):
         raise UserError(
@@ -97,7 +107,7 @@ def parse_vars(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        parsed = yaml.safe_load(text)
+        parsed = yaml.load(text, _Loader)
     except yaml.YAMLError:
         parsed = None
     if not isinstance(parsed, dict) or not all(isinstance(name, str) for name in parsed):
@@ -120,8 +130,3 @@ def pick_channels(settings: Settings, wanted: Sequence[str]) -> list[str]:
                 f"{', '.join(settings.channels)}."
             )
     return list(wanted) or settings.channels
-
-
-def _plain(value: Any) -> Any:
-    """YAML reads 2026-06-30 as a day; vars travel as JSON, where it is text again."""
-    return value.isoformat() if isinstance(value, date) else value

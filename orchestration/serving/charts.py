@@ -117,7 +117,8 @@ def rfm_grid(rows: Rows) -> dict[str, Any]:
         text=alt.Text("customers:Q", format=","),
         color=alt.condition(dark, alt.value("white"), alt.value(INK)),
     )
-    names = base.mark_text(fontSize=10, dy=9).encode(
+    # Seven Chinese characters do not fit into a fifth of a phone.
+    names = base.mark_text(fontSize=10, dy=9, opacity=alt.ExprRef("width < 400 ? 0 : 1")).encode(
         text="short:N", color=alt.condition(dark, alt.value("white"), alt.value(INK))
     )
     return finish(alt.layer(cells, numbers, names), height=340)
@@ -126,9 +127,11 @@ def rfm_grid(rows: Rows) -> dict[str, Any]:
 def bars(rows: Rows, title: str, money: bool, height: int) -> dict[str, Any]:
     """Horizontal bars in the order given. Rows: name, value, share."""
     tooltip_format = "$,.0f" if money else ","
+    # Some room to the right of the longest bar, for its share.
+    room = alt.Scale(domainMax=max(1, *(row["value"] * 1.12 for row in rows)), nice=False)
     base = alt.Chart(data(rows)).encode(
         y=alt.Y("name:N", sort=None, axis=axis(None, labelLimit=190)),
-        x=alt.X("value:Q", axis=axis(title, short=True, tickCount=4)),
+        x=alt.X("value:Q", axis=axis(title, short=True, tickCount=4), scale=room),
         tooltip=[
             alt.Tooltip("name:N", title="Name"),
             alt.Tooltip("value:Q", format=tooltip_format, title=title),

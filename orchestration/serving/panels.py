@@ -227,7 +227,7 @@ def channels(published: Published) -> Panel:
         "channels",
         "Channel mix, last twelve months",
         "Net sales by order day of the twelve months that end with the as-of month, by the "
-        "channel of the order; refunds without an order are `unattributed`.",
+        "channel of the order; refunds without an order are unattributed.",
         tables,
     )
     rows = rows_if_there(

@@ -31,7 +31,15 @@ def status_screen(paths: DataPaths) -> str:
     lines += ["", *_files(paths)]
     if paths.published.is_file():
         with open_published(paths.published) as connection:
-            lines += [*_quarantine(connection), *_reconciliation(connection)]
+            tables = {
+                name
+                for (name,) in connection.execute(
+                    "select table_name from duckdb_tables()"
+                ).fetchall()
+            }
+            if "data_quality_reasons" in tables:
+                lines += _quarantine(connection)
+            lines += _reconciliation(connection)
     else:
         lines += [_line("Quarantine", "known after the first published run")]
     return "\n".join(lines)
@@ -95,7 +103,7 @@ def _files(paths: DataPaths) -> list[str]:
             from {ledger} where status = 'refused' order by all
             """
         ).fetchall()
-    heading = ("Files", "landed", "repeated", "refused", "records", "landed", "unreadable")
+    heading = ("Files", "landed", "repeated", "refused", "records", "kept", "unreadable")
     lines = [*_columns(heading, rows), ""]
     for place, line, reason, remedy in refused[:MOST_LINES]:
         where = f"{place} line {line}" if line else place
@@ -107,8 +115,10 @@ def _files(paths: DataPaths) -> list[str]:
 
 def _quarantine(connection: duckdb.DuckDBPyConnection) -> list[str]:
     rows = connection.execute(
-        "select channel || '/' || table_name, reason, record_count from data_quality_reasons "
-        "order by record_count desc, all"
+        "select channel || '/' || table_name as place, reason, "
+        "sum(record_count)::bigint as records "
+        "from data_quality_reasons group by all "
+        "order by records desc, place, reason"
     ).fetchall()
     if not rows:
         return [_line("Quarantine", "empty in the published version"), ""]

@@ -10,7 +10,6 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import yaml
 
 PROJECT = Path(__file__).parents[3]
@@ -99,11 +98,9 @@ class Checkout:
         return folder / name
 
 
-@pytest.fixture(scope="session")
-def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small project, to be copied."""
-    path = tmp_path_factory.mktemp("small") / "checkout"
-    path.mkdir()
+def new_checkout(folder: Path) -> Checkout:
+    """The small project and an empty data root, in this folder."""
+    path = folder / "checkout"
     for name in COPIED:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         if (PROJECT / name).is_dir():
@@ -120,11 +117,4 @@ def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     settings["seeds"]["perennial"] = {"+schema": "seeds"}
     (path / "dbt_project.yml").write_text(yaml.safe_dump(settings))
-    return path
-
-
-@pytest.fixture
-def checkout(small_project: Path, tmp_path: Path) -> Checkout:
-    """A fresh copy with a fresh data root."""
-    shutil.copytree(small_project, tmp_path / "checkout")
-    return Checkout(tmp_path / "checkout", tmp_path / "data")
+    return Checkout(path, folder / "data")

@@ -1,12 +1,10 @@
-"""A small published file with the columns that the report reads, and a browser to look at pages with."""
+"""A small published file with the columns that the report reads."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import duckdb
-import pytest
 
 DAY = "date '2026-06-30'"
 VERSION = f"""
@@ -116,12 +114,3 @@ def write_published(path: Path, tables: tuple[str, ...] = TABLES) -> Path:
         for statement in (VERSION, *tables):
             connection.execute(statement)
     return path
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The browser's program; the test is skipped where there is none."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    pytest.skip("No Chromium is installed (on Debian: apt install chromium), so no page is looked at.")
