@@ -54,6 +54,13 @@ models as (
     select distinct model_code from {{ ref('lifecycle_rule') }}
 ),
 
+-- The open interval ends at the end of time, not at NULL: a join on "or ... is null" compares every fact with every interval.
+intervals as (
+    select
+        customer_id, model_code, stage_code, valid_from, coalesce(valid_to, cast('9999-12-31' as date)) as valid_to
+    from {{ ref('customer_lifecycle_intervals') }}
+),
+
 placed as (
     select
         models.model_code,
@@ -63,11 +70,11 @@ placed as (
     from facts
     cross join models
     cross join {{ ref('int_core__as_of') }} as as_of
-    left join {{ ref('customer_lifecycle_intervals') }} as intervals
+    left join intervals
         on facts.customer_id = intervals.customer_id
         and models.model_code = intervals.model_code
         and facts.day_on > intervals.valid_from
-        and (facts.day_on <= intervals.valid_to or intervals.valid_to is null)
+        and facts.day_on <= intervals.valid_to
     where facts.day_on <= as_of.as_of
 ),
 

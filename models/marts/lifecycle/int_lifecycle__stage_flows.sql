@@ -57,7 +57,7 @@ churned as (
     inner join {{ ref('customer_lifecycle_intervals') }} as intervals
         on moves.customer_id = intervals.customer_id
         and intervals.valid_from < moves.month_on
-        and (intervals.valid_to >= moves.month_on or intervals.valid_to is null)
+        and coalesce(intervals.valid_to, cast('9999-12-31' as date)) >= moves.month_on
     where
         moves.model_code = 'maturity5'
         and moves.to_stage_code = 'lost'
