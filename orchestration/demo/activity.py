@@ -131,6 +131,9 @@ def _sessions(con: duckdb.DuckDBPyConnection, draws: Draws, customers: int) -> N
                 end as platform,
                 coalesce(shop_s <= start_s and (numbered.o is not null
                     or {unit("session.login", "s")} < 0.7), false) as is_logged_in,
+                -- who orders without a login leaves an address with the order
+                coalesce(orders.known_by = 'email' and coalesce(shop_s > start_s + 1800, true), false)
+                    as is_guest,
                 coalesce(shop_s between start_s and start_s + 1800, false) as signs_up,
                 {unit("session.pages", "s")} as pages_u,
                 {unit("session.views", "s")} as views_u,
@@ -167,7 +170,7 @@ def _sessions(con: duckdb.DuckDBPyConnection, draws: Draws, customers: int) -> N
             case when n = 0 and not is_bot then campaign end as campaign,
             is_logged_in or signs_up as has_login,
             is_logged_in,
-            signs_up or (is_logged_in and s % 3 = 0) as identifies,
+            signs_up or (is_logged_in and s % 3 = 0) or is_guest as identifies,
             case when is_bot then 4000000000 + s
                 when platform = 'web' then device_owner * 4 + least(cookie_count - 1,
                     start_s * 3 // {END_S})

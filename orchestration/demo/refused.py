@@ -84,7 +84,8 @@ def write_refused_files(root: Path) -> list[FileTruth]:
             FileTruth(
                 channel,
                 table,
-                name,
+                # an undeclared table is refused as one entry, whatever it holds
+                "" if table == "purchase" else name,
                 name.split(".")[1],
                 "utf-8",
                 status="refused",

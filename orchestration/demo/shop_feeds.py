@@ -835,14 +835,15 @@ def segment_feeds(draws: Draws) -> list[Feed]:
         """
         select sessions.*, person.email, person.phone, person.gender, person.shop_s,
             start_s + 5 as _at_s, s as _id, 0 as _version,
-            s = max(s) over (partition by sessions.person) as _is_newest
+            s = max(s) over (partition by has_login, case when has_login then sessions.person
+                else cookie end) as _is_newest
         from sessions inner join person on sessions.person = person.id
         where identifies
         """,
         (
             C("id", "concat('id-', s)"),
             C("anonymous_id", anonymous, always=True),
-            C("user_id", "concat('U', 100000 + person)"),
+            C("user_id", "case when has_login then concat('U', 100000 + person) end"),
             C("timestamp", iso.format("_at_s"), always=True),
             C("received_at", iso.format("_at_s + 2"), always=True),
             C("context_device_id", device),
@@ -851,9 +852,9 @@ def segment_feeds(draws: Draws) -> list[Feed]:
                 "case when s % 501 = 7 then 'undefined' when s % 501 = 8 then 'test@test.com' "
                 "else email end",
             ),
-            C("phone", "case when s % 2 = 0 or email is null then phone end"),
-            C("gender", "gender"),
-            C("created_at", iso.format("shop_s")),
+            C("phone", "case when has_login and (s % 2 = 0 or email is null) then phone end"),
+            C("gender", "case when has_login then gender end"),
+            C("created_at", f"case when has_login then {iso.format('shop_s')} end"),
         ),
         layout="jsonl",
         key="id",

@@ -196,8 +196,12 @@ def _identifiers(draws: Draws) -> str:
 
 
 def _accounts(draws: Draws) -> str:
-    """Accounts; a bare one has no row of its own and is only named by other records."""
+    """Accounts; a bare one has no row of its own and is only named by other records.
+
+    Keys are raw: where landing puts a token into them (wechat, segment), so must who compares.
+    """
     buyer = f"concat('TB', {code_of(draws, 'person.buyer', 'person')})"
+    cookie = uuid_of(draws, "cookie", "cookie")
     return f"""
         select * from (
             select 'shopify' as source_system, cast(shop_id as varchar) as source_record_id,
@@ -207,11 +211,13 @@ def _accounts(draws: Draws) -> str:
             union all select 'wechat', mini_openid, id, false from person
             union all select 'segment', concat('U', 100000 + person), person, not max(identifies)
                 from sessions where has_login group by person
+            union all select distinct 'segment', concat('anonymous-', {cookie}), person, false
+                from sessions where identifies and not has_login
             union all select distinct 'tmall', {buyer}, person, false from orders
                 where channel = 'tmall' and person is not null
         )
         where source_record_id is not null
-        order by source_system, source_record_id
+        order by source_system, source_record_id, person_id
     """
 
 

@@ -191,8 +191,12 @@ def test_accounts_and_identifiers_are_those_in_the_files(small: Demo) -> None:
         (bare if row["is_bare"] else accounts[row["source_system"]]).add(row["source_record_id"])
     assert accounts["shopify"] == {r["id"] for r in small.good_records("shopify", "customer")}
     assert accounts["crm"] == {r["member_no"] for r in small.good_records("crm", "members")}
-    logins = {r["user_id"] for r in small.good_records("segment", "identifies")}
+    logins = {
+        r.get("user_id") or "anonymous-" + r["anonymous_id"]
+        for r in small.good_records("segment", "identifies")
+    }
     assert accounts["segment"] == logins
+    assert any(login.startswith("anonymous-") for login in logins)
     named = {r["user_id"] for r in small.good_records("segment", "tracks") if "user_id" in r}
     named |= {r["user_id"] for r in small.good_records("segment", "pages") if "user_id" in r}
     assert bare == named - logins
