@@ -36,8 +36,14 @@ def harden(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 @contextmanager
 def open_published(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published file, read-only and hardened."""
-    with duckdb.connect(str(database), read_only=True) as connection:
+    """The published file, read-only and hardened.
+
+    It is attached to a database of its own: opened directly, a process in which somebody still has
+    the last version open would be given that one.
+    """
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(database)} as published (read_only)")
+        connection.execute("use published")
         harden(connection, database.parent)
         yield connection
 
