@@ -132,8 +132,8 @@ def _sessions(con: duckdb.DuckDBPyConnection, draws: Draws, customers: int) -> N
                 coalesce(shop_s <= start_s and (numbered.o is not null
                     or {unit("session.login", "s")} < 0.7), false) as is_logged_in,
                 -- who orders without a login leaves an address with the order
-                coalesce(orders.known_by = 'email' and coalesce(shop_s > start_s + 1800, true), false)
-                    as is_guest,
+                coalesce(orders.known_by = 'email'
+                    and coalesce(shop_s > start_s + 1800, true), false) as is_guest,
                 coalesce(shop_s between start_s and start_s + 1800, false) as signs_up,
                 {unit("session.pages", "s")} as pages_u,
                 {unit("session.views", "s")} as views_u,
