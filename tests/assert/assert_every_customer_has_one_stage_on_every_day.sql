@@ -14,6 +14,10 @@ intervals as (
     from {{ ref('customer_lifecycle_intervals') }}
 ),
 
+models as (
+    select distinct model_code from {{ ref('lifecycle_rule') }}
+),
+
 expected as (
     select
         customers.customer_id,
@@ -21,7 +25,7 @@ expected as (
         customers.first_touch_on
     from {{ ref('dim_customer') }} as customers
     cross join {{ ref('int_core__as_of') }} as as_of
-    cross join (select distinct model_code from {{ ref('lifecycle_rule') }}) as models
+    cross join models
     where not customers.is_test and not customers.is_unknown and customers.first_touch_on <= as_of.as_of
 )
 

@@ -1,6 +1,5 @@
 -- One row per customer, model and day from which stage, matched rule, business type and overlays stay the same, to the
 -- day before valid_to (NULL: still so on the as-of day). Every day from first touch on lies in exactly one row per model.
-{%- set book = lifecycle_rulebook() %}
 {%- set in_order = 'partition by customer_number order by day_on nulls last' %}
 {%- set in_model = 'partition by customer_number, model_code order by valid_from nulls last' %}
 with
@@ -25,24 +24,24 @@ overlaid as (
 compared as (
     select
         overlaid.*,
-        {%- for model_code in book.models %}
+        {%- for model_code in lifecycle_models() %}
         lag({{ model_code }}_clause) over ({{ in_order }}) as previous_{{ model_code }}_clause,
         {%- endfor %}
-        lag(business_type) over ({{ in_order }}) is distinct from business_type
-        or lag(is_lost) over ({{ in_order }}) is distinct from is_lost
-        or lag(is_dormant) over ({{ in_order }}) is distinct from is_dormant
-        or lag(was_high_value) over ({{ in_order }}) is distinct from was_high_value as has_other_overlay
+        coalesce(lag(business_type) over ({{ in_order }}) <> business_type, true)
+        or lag(is_lost) over ({{ in_order }}) <> is_lost
+        or lag(is_dormant) over ({{ in_order }}) <> is_dormant
+        or lag(was_high_value) over ({{ in_order }}) <> was_high_value as has_other_overlay
     from overlaid
 ),
 
 spells as (
-    {%- for model_code in book.models %}
+    {%- for model_code in lifecycle_models() %}
     select
         customer_number,
         '{{ model_code }}' as model_code,
         business_type,
         day_on as valid_from,
-        {{ lifecycle_rule_version(book, model_code) | indent(8) }} as rule_version,
+        {{ lifecycle_rule_version(model_code) }} as rule_version,
         {{ model_code }}_clause as clause_id,
         is_lost,
         is_dormant,

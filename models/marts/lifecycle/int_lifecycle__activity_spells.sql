@@ -1,6 +1,5 @@
 -- One row per customer and day on which they were active, or on which days that leave a 28-day window make some rule read
 -- the counts differently; the many other days on which a window merely moves on change no stage and are left out.
-{%- set book = lifecycle_rulebook() %}
 {%- set in_order = 'partition by customer_number order by day_on nulls last' %}
 with
 
@@ -16,9 +15,9 @@ active_days as (
 changes as (
     select customer_number, day_on, 1 as entered, 0 as aged, 0 as gone from active_days
     union all
-    select customer_number, cast(day_on + 28 as date) as day_on, 0 as entered, 1 as aged, 0 as gone from active_days
+    select customer_number, {{ days_later('day_on', 28) }} as day_on, 0 as entered, 1 as aged, 0 as gone from active_days
     union all
-    select customer_number, cast(day_on + 56 as date) as day_on, 0 as entered, 0 as aged, 1 as gone from active_days
+    select customer_number, {{ days_later('day_on', 56) }} as day_on, 0 as entered, 0 as aged, 1 as gone from active_days
 ),
 
 days as (
@@ -49,7 +48,7 @@ counted as (
 signed as (
     select
         counted.*,
-        {{ lifecycle_signature(book, ['active_days_ever', 'active_days_28', 'active_days_prev28', 'active_days_ratio']) }} as signature
+        {{ lifecycle_signature(['active_days_ever', 'active_days_28', 'active_days_prev28', 'active_days_ratio']) }} as signature
     from counted
 ),
 

@@ -1,25 +1,20 @@
 -- One row per customer and day on which a stage may change: the event days of int_lifecycle__states, and the days on
 -- which time alone reaches a threshold of the customer's business type. The first rule of each model that matches stands
 -- in a column <model>_clause of its own, as `stage.clause`.
-{%- set book = lifecycle_rulebook() %}
-{%- set features = lifecycle_features() %}
 with
 
 states as (
     select * from {{ ref('int_lifecycle__states') }}
 ),
 
-clocks as ({{ lifecycle_clock_rows(book) }}
+clocks as (
+    {{ lifecycle_clock_rows() }}
 ),
 
 ripening as (
     select
         states.*,
-        cast(case clocks.feature
-            {%- for feature, facts in features.items() if 'anchor' in facts %}
-            when '{{ feature }}' then states.{{ facts.anchor }}
-            {%- endfor %}
-        end + clocks.age_days as date) as seen_on
+        {{ days_later(lifecycle_anchor('clocks.feature', 'states'), 'clocks.age_days') }} as seen_on
     from states
     inner join clocks on states.business_type = clocks.business_type
 ),
@@ -44,10 +39,8 @@ features as (
     select
         customer_number,
         seen_on as day_on,
-        business_type
-        {%- for feature, facts in features.items() if facts.kind != 'always' %},
-        {{ facts.expression }} as {{ feature }}
-        {%- endfor %}
+        business_type,
+        {{ lifecycle_feature_columns() }}
     from days
 ),
 
@@ -56,9 +49,9 @@ matched as (
         customer_number,
         day_on,
         business_type
-        {%- for model_code in book.models %},
-        {{ lifecycle_clause(book, model_code) | indent(8) }} as {{ model_code }}_clause
-        {%- endfor %}
+        {%- for model_code in lifecycle_models() %},
+        {{ lifecycle_clause(model_code) }} as {{ model_code }}_clause
+    {%- endfor %}
     from features
 ),
 

@@ -1,6 +1,5 @@
 -- One row per customer and day on which they place an order: the business type that they belong to from that day on. Of several
 -- orders of one day the last one decides; an order that names no known type falls back on its business unit, then on the account.
-{%- set book = lifecycle_rulebook() %}
 with
 
 orders as (
@@ -18,8 +17,8 @@ placed as (
         customers.customer_number,
         orders.ordered_on as day_on,
         coalesce(
-            {{ lifecycle_known_type(book, 'orders.business_type') }},
-            {{ lifecycle_known_type(book, 'units.business_type') }},
+            {{ lifecycle_known_type('orders.business_type') }},
+            {{ lifecycle_known_type('units.business_type') }},
             customers.business_type
         ) as business_type,
         row_number() over (

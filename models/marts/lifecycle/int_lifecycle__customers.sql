@@ -1,6 +1,5 @@
 -- One row per customer who has stages: everybody seen by the as-of day who is neither a test nor the unknown customer.
 -- The number stands for the id in the steps between, because tens of millions of days sort much faster by a number.
-{%- set book = lifecycle_rulebook() %}
 with
 
 customers as (
@@ -10,7 +9,7 @@ customers as (
 units as (
     select
         business_unit,
-        {{ lifecycle_known_type(book, 'business_type') }} as business_type
+        {{ lifecycle_known_type('business_type') }} as business_type
     from {{ ref('business_unit') }}
 ),
 

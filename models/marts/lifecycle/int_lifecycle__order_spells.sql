@@ -59,9 +59,10 @@ passing as (
         max(orders.ordered_on) as passing_order_on
     from running
     inner join orders
-        on running.customer_number = orders.customer_number
-        and running.day_on >= orders.valid_from_on
-        and running.day_on < orders.valid_to_on
+        on
+            running.customer_number = orders.customer_number
+            and running.day_on >= orders.valid_from_on
+            and running.day_on < orders.valid_to_on
     group by running.customer_number, running.day_on
 ),
 

@@ -1,7 +1,6 @@
 -- One row per model, stage and month: what customers did while they were in the stage. A fact belongs to the stage of the day
 -- before it, so that an order counts where it came from and not where it led. What nobody known did, and what a customer did
 -- on the very first day, belongs to the stage in which everybody begins.
-{%- set book = lifecycle_rulebook() %}
 with
 
 customers as (
@@ -64,17 +63,18 @@ intervals as (
 placed as (
     select
         models.model_code,
-        coalesce(intervals.stage_code, {{ lifecycle_entry_stage(book, 'models.model_code') }}) as stage_code,
+        coalesce(intervals.stage_code, {{ lifecycle_entry_stage('models.model_code') }}) as stage_code,
         {{ month_of('facts.day_on') }} as month_on,
         facts.*
     from facts
     cross join models
     cross join {{ ref('int_core__as_of') }} as as_of
     left join intervals
-        on facts.customer_id = intervals.customer_id
-        and models.model_code = intervals.model_code
-        and facts.day_on > intervals.valid_from
-        and facts.day_on <= intervals.valid_to
+        on
+            facts.customer_id = intervals.customer_id
+            and models.model_code = intervals.model_code
+            and facts.day_on > intervals.valid_from
+            and facts.day_on <= intervals.valid_to
     where facts.day_on <= as_of.as_of
 ),
 

@@ -55,9 +55,10 @@ churned as (
         0 as entry_count
     from moves
     inner join {{ ref('customer_lifecycle_intervals') }} as intervals
-        on moves.customer_id = intervals.customer_id
-        and intervals.valid_from < moves.month_on
-        and coalesce(intervals.valid_to, cast('9999-12-31' as date)) >= moves.month_on
+        on
+            moves.customer_id = intervals.customer_id
+            and intervals.valid_from < moves.month_on
+            and coalesce(intervals.valid_to, cast('9999-12-31' as date)) >= moves.month_on
     where
         moves.model_code = 'maturity5'
         and moves.to_stage_code = 'lost'

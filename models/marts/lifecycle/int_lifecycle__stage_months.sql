@@ -1,7 +1,6 @@
 -- One row per model, stage and month from the first customer to as_of, with everything that the scorecard divides. A count whose
 -- source had delivered nothing by the month is NULL, never 0. Advertising reaches people who are not known yet, so it stands
 -- with the stage in which everybody begins.
-{%- set book = lifecycle_rulebook() %}
 with
 
 as_of as (
@@ -34,9 +33,10 @@ kept as (
         sum(stage_days.customer_change) as starting_kept_count
     from months
     inner join {{ ref('int_lifecycle__stage_days') }} as stage_days
-        on months.model_code = stage_days.model_code
-        and months.stage_code = stage_days.stage_code
-        and months.month_on > stage_days.day_on
+        on
+            months.model_code = stage_days.model_code
+            and months.stage_code = stage_days.stage_code
+            and months.month_on > stage_days.day_on
     where not stage_days.is_lost
     group by months.model_code, months.stage_code, months.month_on
 ),
@@ -88,11 +88,11 @@ final as (
         case when months.month_on >= sources.registrations_from then coalesce(facts.registration_count, 0) end as registration_count,
         case when months.month_on >= sources.events_from then coalesce(facts.view_count, 0) end as view_count,
         case
-            when months.stage_code = {{ lifecycle_entry_stage(book, 'months.model_code') }} and months.month_on >= sources.impressions_from
+            when months.stage_code = {{ lifecycle_entry_stage('months.model_code') }} and months.month_on >= sources.impressions_from
                 then cast(coalesce(advertising.impression_count, 0) as bigint)
         end as impression_count,
         case
-            when months.stage_code = {{ lifecycle_entry_stage(book, 'months.model_code') }} and months.month_on >= sources.clicks_from
+            when months.stage_code = {{ lifecycle_entry_stage('months.model_code') }} and months.month_on >= sources.clicks_from
                 then cast(coalesce(advertising.click_count, 0) as bigint)
         end as click_count
     from months

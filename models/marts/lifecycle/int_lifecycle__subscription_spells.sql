@@ -5,21 +5,33 @@
 {%- set so_far = in_order ~ ' rows between unbounded preceding and current row' %}
 with
 
+terms as (
+    select
+        subscription_key,
+        customer_id,
+        start_on,
+        {{ local_day('current_period_end_at') }} as period_end_on,
+        {{ local_day('trial_end_at') }} as trial_end_on,
+        {{ local_day('ended_at') }} as ended_on,
+        {{ local_day('cancelled_at') }} as cancelled_on,
+        status = 'trialing' as is_trial,
+        ended_at is not null or status in ('cancelled', 'ended') as has_end
+    from {{ ref('fct_subscription') }}
+    where not is_test
+),
+
 subscriptions as (
     select
         customers.customer_number,
         terms.subscription_key,
         terms.start_on,
+        terms.has_end,
         -- A contract without an end of its period never comes near it.
-        coalesce({{ local_day('terms.current_period_end_at') }}, date '2999-12-31') as period_end_on,
-        case
-            when terms.status <> 'trialing' then greatest(terms.start_on, {{ local_day('terms.trial_end_at') }})
-        end as paid_from_on,
-        greatest(terms.start_on, {{ local_day("coalesce(terms.ended_at, case when terms.status in ('cancelled', 'ended') then coalesce(terms.current_period_end_at, terms.cancelled_at, terms.start_at) end)") }}) as end_on,
-        terms.ended_at is not null or terms.status in ('cancelled', 'ended') as has_end
-    from {{ ref('fct_subscription') }} as terms
+        coalesce(terms.period_end_on, date '2999-12-31') as period_end_on,
+        case when not terms.is_trial then greatest(terms.start_on, terms.trial_end_on) end as paid_from_on,
+        greatest(terms.start_on, coalesce(terms.ended_on, terms.period_end_on, terms.cancelled_on)) as end_on
+    from terms
     inner join {{ ref('int_lifecycle__customers') }} as customers on terms.customer_id = customers.customer_id
-    where not terms.is_test
 ),
 
 changes as (
@@ -104,7 +116,7 @@ final as (
         case when live_n = 0 then ended_on end as sub_ended_on,
         period_end_on as sub_period_end_on,
         -- The day from which the paid days would count without a gap; only while something is being paid.
-        case when paid_n > 0 then cast({{ dbt.dateadd('day', '-paid_days', 'day_on') }} as date) end as sub_paid_from_on,
+        case when paid_n > 0 then {{ days_later('day_on', '-paid_days') }} end as sub_paid_from_on,
         cast(paid_days as bigint) as sub_paid_days
     from paid
 )

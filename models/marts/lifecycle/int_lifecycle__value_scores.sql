@@ -1,7 +1,6 @@
 -- One row per customer and month end from which some rule reads their place among all buyers, by lifetime net sales,
 -- differently. The place is frozen between month ends, so that nobody moves daily only because others bought; it is NULL
 -- from a month end at which the customer had no valid order.
-{%- set book = lifecycle_rulebook() %}
 {%- set in_order = 'partition by customer_number order by scored_on nulls last' %}
 with
 
@@ -92,15 +91,16 @@ scored as (
     from spells
     cross join {{ ref('int_core__as_of') }} as as_of
     inner join {{ ref('dim_date') }} as month_ends
-        on spells.scored_on <= month_ends.date_on
-        and month_ends.date_on < coalesce(spells.next_scored_on, cast(as_of.as_of + 1 as date))
+        on
+            spells.scored_on <= month_ends.date_on
+            and month_ends.date_on < coalesce(spells.next_scored_on, {{ days_later('as_of.as_of', 1) }})
     where month_ends.is_month_end
 ),
 
 signed as (
     select
         scored.*,
-        {{ lifecycle_signature(book, ['value_pct']) }} as signature
+        {{ lifecycle_signature(['value_pct']) }} as signature
     from scored
 ),
 

@@ -51,9 +51,10 @@ counted as (
         sum(case when stage_days.is_anonymous then stage_days.customer_change end) as anonymous_customer_count
     from grid
     inner join stage_days
-        on grid.model_code = stage_days.model_code
-        and grid.stage_code = stage_days.stage_code
-        and grid.as_of >= stage_days.day_on
+        on
+            grid.model_code = stage_days.model_code
+            and grid.stage_code = stage_days.stage_code
+            and grid.as_of >= stage_days.day_on
     group by grid.model_code, grid.stage_code, grid.as_of
 ),
 
@@ -74,9 +75,10 @@ final as (
         ) as decimal(18, 6)) as customer_rate
     from grid
     left join counted
-        on grid.model_code = counted.model_code
-        and grid.stage_code = counted.stage_code
-        and grid.as_of = counted.as_of
+        on
+            grid.model_code = counted.model_code
+            and grid.stage_code = counted.stage_code
+            and grid.as_of = counted.as_of
 )
 
 select * from final

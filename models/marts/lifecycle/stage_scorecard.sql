@@ -83,10 +83,11 @@ final as (
     from compared
     inner join {{ ref('stage_metric') }} as metrics on compared.metric_code = metrics.metric_code
     left join {{ ref('kpi_target') }} as targets
-        on compared.model_code = targets.model_code
-        and compared.stage_code = targets.stage_code
-        and compared.month_on = targets.month_on
-        and compared.metric_code = targets.metric_code
+        on
+            compared.model_code = targets.model_code
+            and compared.stage_code = targets.stage_code
+            and compared.month_on = targets.month_on
+            and compared.metric_code = targets.metric_code
 )
 
 select * from final

@@ -1,0 +1,1 @@
+"""Lifecycle stages against an independent evaluator and against the golden cases."""
