@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import run
+from checkout import run
 from landed import write_landed
 
 CHAIN = 2_000

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import duckdb
-from conftest import run, table_hashes
+from checkout import run, table_hashes
 
 # What a delivery is called and when it was landed is no property of its content.
 OF_THE_DELIVERY = {"marts.reconciliation_files", "marts.data_quality_tables"}

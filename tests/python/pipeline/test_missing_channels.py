@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import run
+from checkout import run
 
 
 @pytest.fixture(scope="module")

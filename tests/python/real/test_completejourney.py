@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 import yaml
-from conftest import run
+from checkout import run
 
 SETTINGS = {
     "channels": {

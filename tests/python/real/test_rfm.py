@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import run
+from checkout import run
 
 KEY = "a key of thirty-two bytes or more"
 SETTINGS = {"as_of": "2006-12-31", "rfm_window_days": None}

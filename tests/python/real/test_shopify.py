@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from conftest import run
+from checkout import run
 
 SETTINGS = {
     "channels": {

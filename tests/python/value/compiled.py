@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import yaml
-from conftest import BIN, PROJECT, environment
+from checkout import BIN, PROJECT, environment
 
 MODELS = [
     "int_calendar__stored_days",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import run
+from checkout import run
 
 
 def test_fixed_cuts_need_money_rows(demo_root: Path, tmp_path: Path) -> None:
