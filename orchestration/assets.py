@@ -142,7 +142,7 @@ def make_dbt_assets(manifest: Mapping[str, Any]) -> AssetsDefinition:
             steps.before_build(paths)
             (paths.target / "run_results.json").unlink(missing_ok=True)
             given = ["--vars", json.dumps(settings.given)] if settings.given else []
-            with dbt_runtime.environment(paths):
+            with dbt_runtime.as_dbt_may_see_it(paths):
                 invocation = dbt.cli(
                     [*dbt_runtime.BUILD, *given],
                     context=context,

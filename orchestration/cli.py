@@ -13,10 +13,12 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn, TextIO
 
 from orchestration.errors import UserError
 from orchestration.runtime import preflight
+from orchestration.runtime.dbt import ensure_manifest
 from orchestration.runtime.lock import run_lock
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 from orchestration.runtime.progress import TerminalProgress
@@ -249,13 +251,15 @@ def _run_job(
     """
     with _only_progress(paths) as terminal:
         progress = TerminalProgress(terminal)
-        with progress.step("prepare") as step:
+        with progress.step("prepare") as step, ThreadPoolExecutor(1) as meanwhile:
+            # dbt parses in a process of its own while this one imports Dagster.
+            manifest_file = meanwhile.submit(ensure_manifest, paths)
             from dagster import DagsterExecutionInterruptedError
 
             from orchestration.pipeline import build_definitions
             from orchestration.runtime.instance import dagster_instance
 
-            defs = build_definitions(progress)
+            defs = build_definitions(manifest_file.result(), progress)
             job = defs.resolve_job_def("refresh")
             step.say(f"run {run_id}")
         asked = {"as_of": None, "channels": channels, "vars": dict(settings.given)}

@@ -1,6 +1,7 @@
 """Everything of Dagster's put together, with or without somebody who watches the steps."""
 
 import json
+from pathlib import Path
 
 from dagster import Definitions, in_process_executor
 
@@ -13,14 +14,11 @@ from orchestration.assets import (
     report,
 )
 from orchestration.jobs import daily, new_raw_files, refresh
-from orchestration.runtime.dbt import ensure_manifest
-from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.progress import Progress
 
 
-def build_definitions(progress: Progress) -> Definitions:
-    """Parse the dbt project if its manifest is missing or old, and put everything together."""
-    manifest_file = ensure_manifest(DataPaths.from_environment())
+def build_definitions(manifest_file: Path, progress: Progress) -> Definitions:
+    """Assets, job, schedule and sensor for the dbt project that this manifest describes."""
     manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
     return Definitions(
         assets=[landing, make_dbt_assets(manifest), make_publish(manifest), report],

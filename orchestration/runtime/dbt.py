@@ -37,22 +37,27 @@ def executable() -> str:
     return str(beside) if beside.is_file() else "dbt"
 
 
-@contextlib.contextmanager
-def environment(paths: DataPaths) -> Iterator[None]:
-    """The process environment as dbt may see it: an absolute data root, and without the key.
+def environment(paths: DataPaths) -> dict[str, str]:
+    """The environment as dbt may see it: an absolute data root, and without the key.
 
     dbt writes parts of its environment into artefacts and logs, so the key never enters it.
     """
-    kept = {name: os.environ.get(name) for name in (_NOT_FOR_DBT, "PERENNIAL_DATA")}
+    kept = {name: value for name, value in os.environ.items() if name != _NOT_FOR_DBT}
+    return kept | {"PERENNIAL_DATA": str(paths.root)}
+
+
+@contextlib.contextmanager
+def as_dbt_may_see_it(paths: DataPaths) -> Iterator[None]:
+    """The same as this process's own environment, for what starts dbt with a copy of that."""
+    before = dict(os.environ)
+    allowed = environment(paths)
     os.environ.pop(_NOT_FOR_DBT, None)
-    os.environ["PERENNIAL_DATA"] = str(paths.root)
+    os.environ.update(allowed)
     try:
         yield
     finally:
-        for name, value in kept.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def ensure_manifest(paths: DataPaths, project_dir: Path = PROJECT_DIR) -> Path:

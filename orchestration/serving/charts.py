@@ -19,8 +19,8 @@ STAGE_COLOURS = ("#8c959f", ORANGE, SKY, BLUE, "#0a3d62")
 SHORT = "replace(format(datum.value, '.3~s'), 'G', 'B')"
 PERCENT = "format(datum.value, '.0%')"
 HEIGHT = 280
-# A phone is too narrow for one row of names.
-LEGEND_COLUMNS = "width < 340 ? 2 : 5"
+# A phone is too narrow for some texts; `width` is that of the plot.
+NARROW = "width < 340"
 FONT = (
     "system-ui, -apple-system, 'Segoe UI', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', "
     "sans-serif"
@@ -44,10 +44,20 @@ def by_month() -> alt.X:
     return alt.X("month:O", axis=alt.Axis(title=None, labelAngle=-45, labelOverlap="greedy"))
 
 
-def finish(chart: alt.Chart | alt.LayerChart, height: int = HEIGHT) -> dict[str, Any]:
-    """The specification of a finished chart, as wide as the page, without a schema address."""
+def finish(
+    chart: alt.Chart | alt.LayerChart, height: int = HEIGHT, right: int = 4
+) -> dict[str, Any]:
+    """The specification of a finished chart, as wide as the page, without a schema address.
+
+    `right` is room in pixels for text that stands to the right of the marks.
+    """
     spec = (
-        chart.properties(width="container", height=height, padding=4)
+        chart.properties(
+            width="container",
+            height=height,
+            padding={"left": 4, "right": right, "top": 4, "bottom": 4},
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        )
         .configure(font=FONT, background="transparent")
         .configure_view(strokeOpacity=0)
         .configure_axis(
@@ -55,7 +65,7 @@ def finish(chart: alt.Chart | alt.LayerChart, height: int = HEIGHT) -> dict[str,
             labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=170,
         )
         .configure_legend(
-            orient="top", direction="horizontal", columns=alt.ExprRef(LEGEND_COLUMNS),
+            orient="top", direction="horizontal", columns=alt.ExprRef(f"{NARROW} ? 2 : 5"),
             labelFontSize=12, title=None,
             labelColor=INK, labelLimit=150, symbolType="square", symbolStrokeWidth=0, offset=8,
         )
@@ -113,12 +123,14 @@ def rfm_grid(rows: Rows) -> dict[str, Any]:
         color=alt.Color("customers:Q", scale=alt.Scale(scheme="blues", domainMin=0), legend=None)
     )
     dark = alt.datum.customers > max(row["customers"] for row in rows) * 0.55
-    numbers = base.mark_text(fontSize=14, fontWeight="bold", dy=-8).encode(
+    numbers = base.mark_text(
+        fontSize=14, fontWeight="bold", dy=alt.ExprRef(f"{NARROW} ? 0 : -8")
+    ).encode(
         text=alt.Text("customers:Q", format=","),
         color=alt.condition(dark, alt.value("white"), alt.value(INK)),
     )
     # Seven Chinese characters do not fit into a fifth of a phone.
-    names = base.mark_text(fontSize=10, dy=9, opacity=alt.ExprRef("width < 400 ? 0 : 1")).encode(
+    names = base.mark_text(fontSize=10, dy=9, opacity=alt.ExprRef(f"{NARROW} ? 0 : 1")).encode(
         text="short:N", color=alt.condition(dark, alt.value("white"), alt.value(INK))
     )
     return finish(alt.layer(cells, numbers, names), height=340)
@@ -127,11 +139,9 @@ def rfm_grid(rows: Rows) -> dict[str, Any]:
 def bars(rows: Rows, title: str, money: bool, height: int) -> dict[str, Any]:
     """Horizontal bars in the order given. Rows: name, value, share."""
     tooltip_format = "$,.0f" if money else ","
-    # Some room to the right of the longest bar, for its share.
-    room = alt.Scale(domainMax=max(1, *(row["value"] * 1.12 for row in rows)), nice=False)
     base = alt.Chart(data(rows)).encode(
         y=alt.Y("name:N", sort=None, axis=axis(None, labelLimit=190)),
-        x=alt.X("value:Q", axis=axis(title, short=True, tickCount=4), scale=room),
+        x=alt.X("value:Q", axis=axis(title, short=True, tickCount=4)),
         tooltip=[
             alt.Tooltip("name:N", title="Name"),
             alt.Tooltip("value:Q", format=tooltip_format, title=title),
@@ -142,7 +152,7 @@ def bars(rows: Rows, title: str, money: bool, height: int) -> dict[str, Any]:
     shares = base.mark_text(align="left", dx=4, fontSize=11, color=INK).encode(
         text=alt.Text("share:Q", format=".1%")
     )
-    return finish(alt.layer(marks, shares), height=height)
+    return finish(alt.layer(marks, shares), height=height, right=20)
 
 
 def sales_and_profit(rows: Rows, currency: str) -> dict[str, Any]:

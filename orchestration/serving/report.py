@@ -41,7 +41,7 @@ def report_html(published: Published) -> str:
         subtitle=(
             f"As of {as_of}, days in {version['business_timezone']}, money in "
             f"{published.currency}. Version {version['version_id']}, published "
-            f"{str(version['published_at'])[:16]} UTC."
+            f"{str(version['published_at'])[:16].replace('T', ' ')} UTC."
         ),
         tiles=_tiles(published),
         panels=all_panels(published),

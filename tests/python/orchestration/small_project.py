@@ -87,10 +87,16 @@ class Checkout:
         )  # fmt: skip
 
     def environment(self, **extra: str) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PERENNIAL_", "DBT_", "DAGSTER_"))}
+        kept = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("PERENNIAL_", "DBT_", "DAGSTER_"))
+        }
         return kept | {"PERENNIAL_DATA": str(self.data), "PERENNIAL_KEY": KEY} | extra
 
-    def drop(self, name: str, *rows: str, header: str = "source_system,source_record_id,gender") -> Path:
+    def drop(
+        self, name: str, *rows: str, header: str = "source_system,source_record_id,gender"
+    ) -> Path:
         """Put a file of accounts into landing/."""
         folder = self.data / "landing" / "direct" / "account"
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +110,9 @@ def new_checkout(folder: Path) -> Checkout:
     for name in COPIED:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         if (PROJECT / name).is_dir():
-            shutil.copytree(PROJECT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                PROJECT / name, path / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         else:
             shutil.copy(PROJECT / name, path / name)
     for name, text in FILES.items():
@@ -113,7 +121,8 @@ def new_checkout(folder: Path) -> Checkout:
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())
     settings["vars"]["channels"] = {"direct": ["account"]}
     settings["models"]["perennial"] = {
-        layer: {"+materialized": "table", "+schema": layer, "+access": "public"} for layer in ("core", "marts")
+        layer: {"+materialized": "table", "+schema": layer, "+access": "public"}
+        for layer in ("core", "marts")
     }
     settings["seeds"]["perennial"] = {"+schema": "seeds"}
     (path / "dbt_project.yml").write_text(yaml.safe_dump(settings))

@@ -16,6 +16,7 @@ from orchestration.runtime import preflight
 from orchestration.runtime.lock import BlockedError, run_lock
 from orchestration.runtime.paths import DataPaths
 
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     return new_checkout(tmp_path)
@@ -52,7 +53,9 @@ def test_unknown_channel(checkout: Checkout) -> None:
     assert "'tmall'" in one_line(checkout.perennial("run", "--channels", "direct,tmall"), 2)
 
 
-@pytest.mark.parametrize("day", ["2026-02-30", "yesterday", "20260630", "2026-06-30'; drop table x; --", ""])
+@pytest.mark.parametrize(
+    "day", ["2026-02-30", "yesterday", "20260630", "2026-06-30'; drop table x; --", ""]
+)
 def test_bad_day(checkout: Checkout, day: str) -> None:
     checkout.drop("a.csv", "x,1,female")
     assert "--as-of must be a day" in one_line(checkout.perennial("run", "--as-of", day), 2)
@@ -123,7 +126,9 @@ def test_a_program_that_holds_the_warehouse_is_named(checkout: Checkout) -> None
     import duckdb
 
     duckdb.connect(str(paths.warehouse)).close()
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(paths.warehouse)], stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(paths.warehouse)], stdout=subprocess.PIPE
+    )
     try:
         assert holder.stdout.readline()
         said = one_line(checkout.perennial("run"), 1)
@@ -146,7 +151,9 @@ def test_a_full_disk_before_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with paths.warehouse.open("wb") as file:
         file.truncate(2**30)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**10, 10**10, 3 * 2**30 - 1))
-    with pytest.raises(BlockedError, match=r"3\.2 GB free and a run needs 3\.2 GB \(3 times the 1\.1 GB"):
+    with pytest.raises(
+        BlockedError, match=r"3\.2 GB free and a run needs 3\.2 GB \(3 times the 1\.1 GB"
+    ):
         preflight.check_disk(paths)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**10, 0, 3 * 2**30))
     preflight.check_disk(paths)

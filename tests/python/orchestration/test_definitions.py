@@ -34,7 +34,9 @@ print(json.dumps({
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """The definitions as a process sees them that has no dbt on PATH, no manifest, no data, no key."""
     root = tmp_path_factory.mktemp("definitions")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PERENNIAL_", "DBT_", "DAGSTER_"))}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("PERENNIAL_", "DBT_", "DAGSTER_"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", DESCRIBE],
         cwd=PROJECT, capture_output=True, text=True, check=False,
@@ -60,7 +62,16 @@ def test_groups_are_layers(loaded: dict) -> None:
     assert groups["core/fct_order"] == "core"
     assert groups["marts/customer_rfm"] == "marts"
     assert groups["seeds/fx_rate"] == "seeds"
-    assert set(groups.values()) == {"landing", "staging", "unified", "identity", "core", "marts", "seeds", "serving"}
+    assert set(groups.values()) == {
+        "landing",
+        "staging",
+        "unified",
+        "identity",
+        "core",
+        "marts",
+        "seeds",
+        "serving",
+    }
 
 
 def test_edges_go_from_landing_to_the_report(loaded: dict) -> None:
@@ -68,7 +79,9 @@ def test_edges_go_from_landing_to_the_report(loaded: dict) -> None:
     assert parents["landing"] == []
     assert "landing" in parents["staging/stg_pos__order_header"]
     assert parents["report"] == ["publish"]
-    assert {"core/fct_order", "marts/customer_rfm", "marts/reconciliation_files"} <= set(parents["publish"])
+    assert {"core/fct_order", "marts/customer_rfm", "marts/reconciliation_files"} <= set(
+        parents["publish"]
+    )
 
 
 def test_publish_waits_for_every_public_model_and_no_other(loaded: dict, nodes: dict) -> None:
@@ -84,7 +97,11 @@ def test_every_node_is_an_asset_and_every_data_test_a_check(loaded: dict, nodes:
     kinds = [node["resource_type"] for node in nodes.values()]
     assert len(loaded["groups"]) == kinds.count("model") + kinds.count("seed") + 3
     checked = {name for _, name, _ in loaded["checks"]}
-    generic = {node["name"] for node in nodes.values() if node["resource_type"] == "test" and node.get("attached_node")}
+    generic = {
+        node["name"]
+        for node in nodes.values()
+        if node["resource_type"] == "test" and node.get("attached_node")
+    }
     assert generic <= checked
     assert all(blocking for _, name, blocking in loaded["checks"] if name in generic)
 

@@ -35,7 +35,9 @@ class Ran:
 def ran(checkout: Checkout, *arguments: str) -> Ran:
     done = checkout.perennial("run", *arguments)
     with duckdb.connect(str(checkout.data / "serving" / "marts.duckdb"), read_only=True) as marts:
-        version = marts.execute("select version_id, as_of, run_id from published_version").fetchone()
+        version = marts.execute(
+            "select version_id, as_of, run_id from published_version"
+        ).fetchone()
         customers = marts.execute("select count(*) from dim_customer").fetchone()[0]
     return Ran(done, version, customers)
 
@@ -74,12 +76,21 @@ def story(checkout: Checkout) -> dict[str, Ran]:
     return runs
 
 
-def test_a_run_publishes_and_says_one_line_a_step(story: dict[str, Ran], checkout: Checkout) -> None:
+def test_a_run_publishes_and_says_one_line_a_step(
+    story: dict[str, Ran], checkout: Checkout
+) -> None:
     first = story["first"]
     assert first.code == 0, first.done.stderr
     assert first.done.stderr == ""
     lines = first.done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["prepare", "land", "build", "publish", "report", "Published"]
+    assert [line.split()[0] for line in lines] == [
+        "prepare",
+        "land",
+        "build",
+        "publish",
+        "report",
+        "Published",
+    ]
     assert "1 files landed (10 records = 10 landed + 0 quarantined)" in lines[1]
     assert "4 models, 4 seeds, 4 of 4 tests passed" in lines[2]
     assert all(line.endswith(" s)") for line in lines[:5])
@@ -138,10 +149,18 @@ def test_a_failing_test_that_is_no_check_publishes_nothing_either(story: dict[st
     assert failed.version == story["another day"].version
 
 
-def test_descriptions_travel_with_the_published_file(story: dict[str, Ran], checkout: Checkout) -> None:
+def test_descriptions_travel_with_the_published_file(
+    story: dict[str, Ran], checkout: Checkout
+) -> None:
     with duckdb.connect(str(checkout.data / "serving" / "marts.duckdb"), read_only=True) as marts:
-        comments = dict(marts.execute("select column_name, comment from duckdb_columns() where table_name = 'dim_customer'").fetchall())
-        table = marts.execute("select comment from duckdb_tables() where table_name = 'dim_customer'").fetchone()[0]
+        comments = dict(
+            marts.execute(
+                "select column_name, comment from duckdb_columns() where table_name = 'dim_customer'"
+            ).fetchall()
+        )
+        table = marts.execute(
+            "select comment from duckdb_tables() where table_name = 'dim_customer'"
+        ).fetchone()[0]
     assert comments["customer_id"] == "Who."
     assert table == "Who there is; \"quoted\" and 'quoted'."
 
@@ -150,8 +169,16 @@ def test_manifest_and_versions(story: dict[str, Ran], checkout: Checkout) -> Non
     serving = checkout.data / "serving"
     manifest = json.loads((serving / "manifest.json").read_text())
     last = story["another day"].version
-    assert (manifest["version"], manifest["as_of"], manifest["run_id"]) == (last[0], "2026-01-31", last[2])
-    assert manifest["row_counts"] == {"dim_customer": 12, "reconciliation_daily": 3, "reconciliation_files": 3}
+    assert (manifest["version"], manifest["as_of"], manifest["run_id"]) == (
+        last[0],
+        "2026-01-31",
+        last[2],
+    )
+    assert manifest["row_counts"] == {
+        "dim_customer": 12,
+        "reconciliation_daily": 3,
+        "reconciliation_files": 3,
+    }
     published = sorted({run.version[0] for run in story.values()})
     assert len(published) == 4
     assert sorted(path.stem for path in (serving / "versions").glob("*.duckdb")) == published[-3:]

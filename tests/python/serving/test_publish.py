@@ -56,14 +56,18 @@ def build(root: Path, number: int, **record: object) -> DataPaths:
     with duckdb.connect(str(paths.warehouse)) as c:
         c.execute("create schema if not exists core; create schema if not exists marts")
         for table in ("core.dim_customer", "marts.customer_clv"):
-            c.execute(f"create or replace table {table} as select i, {number} as build, 'c_' || i as customer_id from range(20000) t(i)")
+            c.execute(
+                f"create or replace table {table} as select i, {number} as build, 'c_' || i as customer_id from range(20000) t(i)"
+            )
         c.execute("create or replace view marts.int_hidden as select 1 as secret")
         c.execute(
             "create or replace table marts.reconciliation_files as select 'pos' as channel, 'receipts' as table_name, "
             "'f1' as file_sha, 1000::bigint as raw_records, 990::bigint as loaded_records, 10::bigint as quarantined_records, "
             "0::bigint as difference_records"
         )
-        c.execute("create or replace table marts.reconciliation_daily as select 0::decimal(18,4) as difference_value")
+        c.execute(
+            "create or replace table marts.reconciliation_daily as select 0::decimal(18,4) as difference_value"
+        )
     nodes = {
         f"model.perennial.{name}": {
             "name": name, "alias": name, "schema": schema, "access": access, "resource_type": "model",
@@ -83,7 +87,17 @@ def build(root: Path, number: int, **record: object) -> DataPaths:
 
 def land(paths: DataPaths, sha: str, run_id: str = "landing-run") -> None:
     ledger = Ledger(paths.root)
-    ledger.replace(LedgerRow("pos", "receipts", f"{sha}.csv", ledgers.LANDED, datetime(2026, 7, 1), run_id, file_sha=sha))
+    ledger.replace(
+        LedgerRow(
+            "pos",
+            "receipts",
+            f"{sha}.csv",
+            ledgers.LANDED,
+            datetime(2026, 7, 1),
+            run_id,
+            file_sha=sha,
+        )
+    )
     ledger.close()
 
 
@@ -103,17 +117,27 @@ def read(path: Path, sql: str) -> list[tuple]:
 def test_what_is_published(tmp_path: Path) -> None:
     paths = build(tmp_path, 1)
     published = publish(paths, "run-1234567890")
-    tables = read(paths.published, "select table_name, comment from duckdb_tables() where schema_name = 'main' order by 1")
+    tables = read(
+        paths.published,
+        "select table_name, comment from duckdb_tables() where schema_name = 'main' order by 1",
+    )
     assert [name for name, _ in tables] == [
         "customer_clv", "dim_customer", "published_version", "reconciliation_daily", "reconciliation_files",
     ]  # fmt: skip
     assert tables[0][1] == "What customer_clv is; it's public."
-    row = read(paths.published, "select version_id, as_of::varchar, run_id, project_version, reporting_currency from published_version")
+    row = read(
+        paths.published,
+        "select version_id, as_of::varchar, run_id, project_version, reporting_currency from published_version",
+    )
     assert row == [(published.version, "2026-06-30", "run-1234567890", "0.1.0", "CNY")]
     manifest = json.loads(paths.manifest.read_text())
     assert manifest["sha256"] == hashlib.sha256(paths.published.read_bytes()).hexdigest()
     assert manifest["row_counts"]["dim_customer"] == 20000
-    assert sorted(path.name for path in paths.serving.iterdir()) == ["manifest.json", "marts.duckdb", "versions"]
+    assert sorted(path.name for path in paths.serving.iterdir()) == [
+        "manifest.json",
+        "marts.duckdb",
+        "versions",
+    ]
     assert paths.published.stat().st_mode & 0o777 == 0o444
 
 
@@ -175,13 +199,17 @@ def test_a_kill_at_any_moment_leaves_a_whole_version(tmp_path: Path) -> None:
     old = publish(build(tmp_path, 1), "run").version
     paths = build(tmp_path, 2)
     started = time.monotonic()
-    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)], check=True, stdout=subprocess.DEVNULL
+    )
     whole = time.monotonic() - started
     assert read(paths.published, "select max(build) from dim_customer") == [(2,)]
     for step in range(12):
         before = read(paths.published, "select version_id from published_version")
         build(tmp_path, 3 + step)
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE
+        )
         assert process.stdout.readline()
         time.sleep(whole * step / 24)
         os.kill(process.pid, signal.SIGKILL)
@@ -249,10 +277,15 @@ def test_the_gate_judges_each_run_of_landing_by_itself(tmp_path: Path) -> None:
     """Eleven of a thousand are too many, also when a good delivery comes on top before the next try."""
     paths = build(tmp_path, 1)
     change(paths, "update marts.reconciliation_files set quarantined_records = 11")
-    with pytest.raises(NotPublishedError, match=r"pos/receipts: 11 of 1000 .* landed by run landing-run"):
+    with pytest.raises(
+        NotPublishedError, match=r"pos/receipts: 11 of 1000 .* landed by run landing-run"
+    ):
         publish(paths, "run")
     land(paths, "f2", "next-run")
-    change(paths, "insert into marts.reconciliation_files values ('pos', 'receipts', 'f2', 100000, 100000, 0, 0)")
+    change(
+        paths,
+        "insert into marts.reconciliation_files values ('pos', 'receipts', 'f2', 100000, 100000, 0, 0)",
+    )
     with pytest.raises(NotPublishedError, match="11 of 1000"):
         publish(paths, "run")
 
@@ -265,8 +298,9 @@ def test_old_quarantine_is_no_news(tmp_path: Path) -> None:
     change(paths, "update marts.reconciliation_files set quarantined_records = 900")
     publish(paths, "run")
     land(paths, "f3")
-    change(paths, "insert into marts.reconciliation_files values ('pos', 'receipts', 'f3', 50, 49, 1, 0)")
+    change(
+        paths,
+        "insert into marts.reconciliation_files values ('pos', 'receipts', 'f3', 50, 49, 1, 0)",
+    )
     with pytest.raises(NotPublishedError, match="1 of 50"):
         publish(paths, "run")
-
-

@@ -42,7 +42,9 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
-    pytest.skip("No Chromium is installed (on Debian: apt install chromium), so no page is looked at.")
+    pytest.skip(
+        "No Chromium is installed (on Debian: apt install chromium), so no page is looked at."
+    )
 
 
 def specs(page: str) -> dict[str, dict]:
@@ -85,13 +87,18 @@ def test_figures_have_their_currency_and_stages_their_chinese_names(report: Path
     page = report.read_text()
     assert "CNY 497,500" in page
     assert "High value 高价值" in page
-    assert "20,000 raw records in 8 files = 18,900 loaded + 60 quarantined + 940 duplicate + 100 superseded" in page
+    assert (
+        "20,000 raw records in 8 files = 18,900 loaded + 60 quarantined + 940 duplicate + 100 superseded"
+        in page
+    )
 
 
 def test_text_from_the_data_cannot_become_markup(tmp_path: Path) -> None:
     paths = DataPaths(tmp_path)
     hostile = "create table dim_channel as select 'douyin' as channel_code, '</script><img src=x>' as label_en, '抖' as label_zh"
-    write_published(paths.published, tuple(t for t in TABLES if "table dim_channel" not in t) + (hostile,))
+    write_published(
+        paths.published, (*(t for t in TABLES if "table dim_channel" not in t), hostile)
+    )
     write_report(paths)
     page = paths.report.read_text()
     assert "<img src=x" not in page
