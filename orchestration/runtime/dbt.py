@@ -89,22 +89,14 @@ def _newest(project_dir: Path) -> float:
 
 
 def _parse(paths: DataPaths, project_dir: Path, target: Path) -> None:
-    with environment(paths):
-        done = subprocess.run(
-            [
-                executable(),
-                "--no-use-colors",
-                "parse",
-                "--quiet",
-                "--project-dir",
-                str(project_dir),
-            ],
-            cwd=project_dir,
-            env=os.environ | {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    done = subprocess.run(
+        [executable(), "--no-use-colors", "parse", "--quiet"],
+        cwd=project_dir,
+        env=environment(paths) | {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode != 0:
         raise BuildFailedError(
             f"The dbt project does not parse: {one_line(done.stdout or done.stderr)}; run `dbt "
