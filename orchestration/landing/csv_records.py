@@ -7,7 +7,7 @@ or that would swallow a line which is a whole record by itself, spoils only the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from orchestration.landing.decode import BLANKS, MAX_RECORD_BYTES, LineReader
@@ -46,11 +46,32 @@ class Bad:
 
 @dataclass
 class Good:
-    """A block of readable records: line numbers, fields and, for a few, a warning by position."""
+    """A block of readable records of one width, their values one after the other.
 
+    `warnings` are by the record's place in the block; `others` is undeclared members as JSON text,
+    where the format knows them.
+    """
+
+    width: int
     lines: list[int] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
+    values: list[str | None] = field(default_factory=list)
+    others: list[str | None] = field(default_factory=list)
     warnings: dict[int, str] = field(default_factory=dict)
+
+    def add(self, line: int, values: Sequence[str | None], warning: str | None) -> None:
+        """Append one record."""
+        if warning:
+            self.warnings[len(self.lines)] = warning
+        self.lines.append(line)
+        self.values.extend(values)
+
+    @property
+    def columns(self) -> list[list[str | None]]:
+        """The values by column."""
+        return [self.values[i :: self.width] for i in range(self.width)]
+
+
+_FOOTER_BEGINS = "\ufeff:：#*-(gGsStTeE总合小共總\x1a"
 
 
 def split_line(text: str, delimiter: str) -> list[str] | None:
@@ -114,6 +135,9 @@ class CsvReader:
         self._names = [_plain(name) for name in names]
         self._width = len(names)
         self._header_line = header_line
+        # First characters of lines that may be no records: blank, footer, mark; and of the header.
+        self._watched = {"", *BLANKS, *_FOOTER_BEGINS, delimiter}
+        self._begins = {self._names[0][:1], self._names[0][:1].upper()}
         self._first = 1
         self._raws: list[bytes] = []
         self._texts: list[str | None] = []
@@ -124,13 +148,40 @@ class CsvReader:
     def blocks(self) -> Iterator[tuple[Good, list[Bad]]]:
         """Yield the records in file order, in blocks."""
         while self._next_block():
-            good, bad = Good(), []
+            good, bad = Good(self._width), []
             at = max(0, self._header_line + 1 - self._first)
             while at < len(self._texts):
-                at += self._take(at, good, bad)
+                at = self._take_plain(at, good)
+                if at < len(self._texts):
+                    at += self._take(at, good, bad)
             self.lines_read = self._first + len(self._texts) - 1
             yield good, bad
-        yield Good(), [Bad(line, raw, FOOTER, "", fields) for line, raw, fields, _ in self._held]
+        footers = [Bad(line, raw, FOOTER, "", fields) for line, raw, fields, _ in self._held]
+        yield Good(self._width), footers
+
+    def _take_plain(self, at: int, good: Good) -> int:
+        """Take a run of lines that are good records beyond doubt; return where it ends."""
+        if self._held:
+            return at
+        texts, raws, start, end = self._texts, self._raws, at, len(self._texts)
+        delimiter, delimiters, watched = self._delimiter, self._width - 1, self._watched
+        header, header_length, header_begins = self._names[0], len(self._names[0]), self._begins
+        while at < end:
+            text = texts[at]
+            if text is None or '"' in text or "\0" in text or text.count(delimiter) != delimiters:
+                break
+            first = text[:1]
+            if first in watched or len(raws[at]) > MAX_RECORD_BYTES:
+                break
+            if first in header_begins and text[:header_length].lower() == header:
+                break
+            if first.isdigit() and _HINT.match(text):
+                break
+            at += 1
+        if at > start:
+            good.lines.extend(range(self._first + start, self._first + at))
+            good.values.extend(delimiter.join(self._texts[start:at]).split(delimiter))
+        return at
 
     def _take(self, at: int, good: Good, bad: list[Bad]) -> int:
         """Sort the record that begins at `at` into good, bad or held; return its physical lines."""
@@ -171,10 +222,7 @@ class CsvReader:
             detail = f"{len(fields)} fields, expected {self._width}"
             bad.append(Bad(line, raw, reason, detail, fields))
         else:
-            if warning:
-                good.warnings[len(good.rows)] = warning
-            good.lines.append(line)
-            good.rows.append(fields)
+            good.add(line, fields, warning)
 
     def _record(self, at: int) -> tuple[list[str], str | None, int, str | None]:
         """Fields, fault, physical lines used and warning of the record that begins at `at`."""

@@ -289,6 +289,8 @@ class LineReader:
                 texts.pop()
         except UnicodeError:
             texts = [self._decode_line(raw) for raw in raws]
+        if b"\r" not in block:
+            return texts
         return [t[:-1] if t is not None and t.endswith("\r") else t for t in texts]
 
     def _decode_line(self, raw: bytes) -> str | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import json.scanner
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from json.encoder import encode_basestring
 
 from orchestration.landing.contract import Table
-from orchestration.landing.csv_records import GIANT, NUL_BYTE, UNDECODABLE, Bad
+from orchestration.landing.csv_records import GIANT, NUL_BYTE, UNDECODABLE, Bad, Good
 from orchestration.landing.decode import BLANKS, MAX_RECORD_BYTES, LineReader
 from orchestration.landing.refusal import Refused
 
 BAD_JSON, NOT_AN_OBJECT, SEVERAL_OBJECTS = "bad_json", "not_an_object", "several_objects"
 DUPLICATE_MEMBER, NOT_FINITE = "duplicate_member", "number_not_finite"
 LONE_SURROGATE = "lone_surrogate"
+# Names come from the data, so their number has no bound of its own.
+MAX_UNKNOWN_NAMES = 1000
 TOO_DEEP = "nested too deeply"
 
 
@@ -59,7 +61,7 @@ class StrictJson:
 
     def parse(self, text: str) -> object:
         """Return dict, list, str, Digits, bool or None."""
-        start = len(text) - len(text.lstrip(BLANKS))
+        start = 0 if text[:1] == "{" else len(text) - len(text.lstrip(BLANKS))
         try:
             value, end = self._scan(text, start)
         except json.JSONDecodeError as error:
@@ -68,8 +70,7 @@ class StrictJson:
             raise Strange(BAD_JSON, f"no value at column {stop.value + 1}") from None
         except RecursionError:
             raise Strange(BAD_JSON, TOO_DEEP) from None
-        rest = text[end:].lstrip(BLANKS)
-        if rest:
+        if end < len(text) and (rest := text[end:].lstrip(BLANKS)):
             detail = f"text after column {end}"
             raise Strange(SEVERAL_OBJECTS if rest[0] in "{[" else BAD_JSON, detail)
         if "\\u" in text:
@@ -114,14 +115,15 @@ class StrictJson:
                 self._check_text(item)
 
 
-@dataclass
-class GoodJson:
-    """A block of readable records: values by declared column, undeclared members as JSON text."""
+@dataclass(frozen=True)
+class Plan:
+    """Where the members of an object go: a column's position, or None for an undeclared one.
 
-    lines: list[int] = field(default_factory=list)
-    rows: list[list[str | None]] = field(default_factory=list)
-    others: list[str | None] = field(default_factory=list)
-    warnings: dict[int, str] = field(default_factory=dict)
+    It is simple when each member has a column of its own.
+    """
+
+    positions: tuple[int | None, ...]
+    is_simple: bool
 
 
 class JsonReader:
@@ -138,16 +140,16 @@ class JsonReader:
         self._names = table.by_name
         self._table = table
         self._json = StrictJson()
-        self._plans: dict[tuple[str, ...], list[tuple[str, int | None]]] = {}
+        self._plans: dict[tuple[str, ...], Plan] = {}
         self.seen: set[str] = set()
         self.unknown: set[str] = set()
         self.lines_read = 0
         self.first_record = 0
 
-    def blocks(self) -> Iterator[tuple[GoodJson, list[Bad]]]:
+    def blocks(self) -> Iterator[tuple[Good, list[Bad]]]:
         """Yield the records in file order, in blocks. Raises Refused for a JSON array."""
         for first, raws, texts in self._lines.blocks():
-            good, bad = GoodJson(), []
+            good, bad = Good(len(self._position)), []
             for number, (raw, text) in enumerate(zip(raws, texts, strict=True), first):
                 if text is not None and not text.strip(BLANKS):
                     continue
@@ -159,10 +161,7 @@ class JsonReader:
                     bad.append(Bad(number, raw, strange.reason, strange.detail))
                     continue
                 self.first_record = self.first_record or number
-                if warning:
-                    good.warnings[len(good.rows)] = warning
-                good.lines.append(number)
-                good.rows.append(row)
+                good.add(number, row, warning)
                 good.others.append(other)
             self.lines_read = first + len(raws) - 1
             yield good, bad
@@ -197,10 +196,14 @@ class JsonReader:
         if not isinstance(value, dict):
             raise Strange(NOT_AN_OBJECT)
         row: list[str | None] = [None] * len(self._position)
-        others: dict[str, str] = {}
-        filled: set[int] = set()
         try:
-            self._fill("", value, row, others, filled)
+            plan = self._plan("", value)
+            if plan.is_simple:
+                for position, member in zip(plan.positions, value.values(), strict=True):
+                    row[position] = member if member.__class__ is str else _text(member)
+                return row, None, warning
+            others: dict[str, str] = {}
+            self._fill("", value, row, others, set())
         except RecursionError:
             raise Strange(BAD_JSON, TOO_DEEP) from None
         return row, dump(others) if others else None, warning
@@ -213,37 +216,44 @@ class JsonReader:
         others: dict[str, str],
         filled: set[int],
     ) -> None:
-        for name, position in self._plan(prefix, members):
-            value = members[name]
+        plan = self._plan(prefix, members)
+        for position, (name, member) in zip(plan.positions, members.items(), strict=True):
             if position is None:
-                if isinstance(value, dict) and value:
-                    self._fill(f"{prefix}{name}.", value, row, others, filled)
-                elif value is not None:
+                if isinstance(member, dict) and member:
+                    self._fill(f"{prefix}{name}.", member, row, others, filled)
+                elif member is not None:
                     path = f"{prefix}{name}".lower()
-                    others[path] = str(value) if isinstance(value, str) else dump(value)
-                    self.unknown.add(path)
+                    others[path] = _text(member) or ""
+                    if len(self.unknown) < MAX_UNKNOWN_NAMES:
+                        self.unknown.add(path)
             elif position in filled:
                 raise Strange(DUPLICATE_MEMBER, "two members mean the same column")
             else:
                 filled.add(position)
-                if isinstance(value, str):
-                    row[position] = str(value) if value else None
-                elif value is not None:
-                    row[position] = dump(value)
+                row[position] = _text(member)
 
-    def _plan(self, prefix: str, members: dict[str, object]) -> list[tuple[str, int | None]]:
+    def _plan(self, prefix: str, members: dict[str, object]) -> Plan:
         """Where each member goes; the same names come again and again."""
         key = (prefix, *members)
         plan = self._plans.get(key)
         if plan is None:
-            plan = []
+            positions: list[int | None] = []
             for name in members:
                 path = f"{prefix}{name}".replace("\ufeff", "").strip().lower()
                 column = self._names.get(path) or self._names.get(path.replace(".", "_"))
-                plan.append((name, self._position[column] if column else None))
+                positions.append(self._position[column] if column else None)
                 if column:
                     self.seen.add(column)
+            is_simple = None not in positions and len(set(positions)) == len(positions)
+            plan = Plan(tuple(positions), is_simple)
             if len(self._plans) > 10_000:
                 self._plans.clear()
             self._plans[key] = plan
         return plan
+
+
+def _text(value: object) -> str | None:
+    """A member's value as text; NULL is none, a number its digits."""
+    if value is None:
+        return None
+    return str(value) if isinstance(value, str) else dump(value)

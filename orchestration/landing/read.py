@@ -27,7 +27,7 @@ from orchestration.landing.header import (
     plain_name,
     read_header,
 )
-from orchestration.landing.json_records import GoodJson, JsonReader
+from orchestration.landing.json_records import JsonReader
 from orchestration.landing.quarantine import Quarantine
 from orchestration.landing.refusal import Refused
 from orchestration.landing.sql import literal, path_to_read
@@ -147,26 +147,20 @@ def _fast_csv(job: Job, plain: Plain, header: Header, names: list[str]) -> Read 
     except duckdb.Error as error:
         raise_if_full(error, job.scratch)
         return None
-    count = _number(job.con, "select count(*) from src")
-    if count != seen.lines - 1 or _holds_a_header_or_footer(job.con, fields, names):
-        return None
-    line = f"rowid + {1 + header.line}"
-    return Read(FAST, plain.encoding, count, present, unknown, line, list(unknown))
-
-
-def _holds_a_header_or_footer(
-    con: duckdb.DuckDBPyConnection, fields: list[str], names: list[str]
-) -> bool:
-    """True when a record repeats the header, or the last one looks like a footer."""
     equal = " and ".join(
         f"lower(trim({field}, {literal(_STRIPPED)})) = {literal(plain_name(name))}"
         for field, name in zip(fields, names, strict=True)
         if plain_name(name)
     )
-    if _number(con, f"select count(*) from src where {equal}"):
-        return True
-    last = con.execute("select * from src order by rowid desc limit 1").fetchone()
-    return last is not None and is_footer([value or "" for value in last], len(fields))
+    counted = job.con.execute(f"select count(*), count_if({equal}) from src").fetchone()
+    count, headers = counted or (0, 0)
+    if count != seen.lines - 1 or headers:
+        return None
+    last = job.con.execute(f"select * from src where rowid = {count - 1}").fetchone()
+    if last and is_footer([value or "" for value in last], len(fields)):
+        return None
+    line = f"rowid + {1 + header.line}"
+    return Read(FAST, plain.encoding, count, present, unknown, line, list(unknown))
 
 
 def _slow_csv(job: Job, plain: Plain, header: Header, names: list[str]) -> Read:
@@ -182,8 +176,7 @@ def _slow_csv(job: Job, plain: Plain, header: Header, names: list[str]) -> Read:
     for good, bads in reader.blocks():
         for bad in bads:
             job.quarantine.add(bad, key_values(bad))
-        if good.rows:
-            insert(good, list(zip(*good.rows, strict=True)))
+        insert(good, good.columns)
     lines, filled = decode.count_lines(plain)
     _check_coverage(lines, reader.lines_read)
     raw_count = filled - 1 - reader.continuation_lines
@@ -200,8 +193,7 @@ def _read_json(job: Job, plain: Plain) -> Read:
     for good, bads in reader.blocks():
         for bad in bads:
             job.quarantine.add(bad, [])
-        if good.rows:
-            insert(good, [*zip(*good.rows, strict=True), good.others])
+        insert(good, [*good.columns, good.others])
     lines, filled = decode.count_lines(plain)
     if filled == 0:
         raise Refused("the file is empty", "deliver it again")
@@ -214,7 +206,7 @@ def _read_json(job: Job, plain: Plain) -> Read:
 
 def _inserter(
     con: duckdb.DuckDBPyConnection, fields: list[str]
-) -> Callable[[Good | GoodJson, Sequence[Sequence[str | None]]], None]:
+) -> Callable[[Good, Sequence[Sequence[str | None]]], None]:
     """Make an empty `src` and return what appends a block of records, given by column, to it."""
     con.execute(
         "create or replace temp table src (line bigint, warning varchar, "
@@ -223,8 +215,10 @@ def _inserter(
     )
     values = ", ".join(f"nullif({name}, '')" for name in fields)
 
-    def insert(good: Good | GoodJson, columns: Sequence[Sequence[str | None]]) -> None:
-        warnings = [None] * len(good.lines)
+    def insert(good: Good, columns: Sequence[Sequence[str | None]]) -> None:
+        if not good.lines:
+            return
+        warnings: list[str | None] = [None] * len(good.lines)
         for position, warning in good.warnings.items():
             warnings[position] = warning
         block = pa.table(

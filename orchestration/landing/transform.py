@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from orchestration.landing.contract import Column, IdRules, Table
 from orchestration.landing.id_arrays import parse_ids, safe_type
@@ -412,10 +413,10 @@ class Transform:
         ]
         if self._has_varied:
             parts.append(f"select token, id_type, id_scope, {columns} from tok")
-        if not parts or not self._count(f"select count(*) from ({' union all '.join(parts)})"):
+        if not parts:
             return False
         self._copy(" union all ".join(parts), path)
-        return True
+        return pq.read_metadata(path).num_rows > 0
 
     def write_leftovers(self, path: Path) -> bool:
         """Write undeclared values, and what rows had to drop, for the vault; False when none."""

@@ -41,7 +41,7 @@ def _all_rows(plain: Plain, width: int) -> tuple[list[list[str]], list[int], int
     reader = CsvReader(LineReader(plain), ",", [f"column {i}" for i in range(width)], 0)
     good, lines, bad = [], [], 0
     for block, bads in reader.blocks():
-        good += block.rows
+        good += [list(row) for row in zip(*block.columns, strict=True)]
         lines += block.lines
         bad += len(bads)
     total, filled = count_lines(plain)
