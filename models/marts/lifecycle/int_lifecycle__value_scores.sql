@@ -14,7 +14,7 @@ orders as (
         fct_order.order_key,
         fct_order.valid_from_on,
         fct_order.valid_to_on,
-        coalesce(fct_order.paid_amount, 0) as paid_amount
+        fct_order.paid_amount
     from {{ ref('fct_order') }} as fct_order
     inner join customers on fct_order.customer_id = customers.customer_id
     where fct_order.valid_from_on is not null
@@ -30,7 +30,8 @@ refunds as (
     where is_completed and not is_test
 ),
 
--- A refund counts from its own day, but not before its order does; once the order has left, both are gone.
+-- A refund counts from its own day, but not before its order does; once the order has left, both are gone. An order without an
+-- exchange rate brings no money, so its refunds take none away.
 order_refunds as (
     select
         orders.customer_number,
@@ -39,13 +40,15 @@ order_refunds as (
         refunds.refund_amount
     from refunds
     inner join orders on refunds.order_key = orders.order_key
-    where orders.valid_to_on is null or greatest(refunds.refunded_on, orders.valid_from_on) < orders.valid_to_on
+    where
+        orders.paid_amount is not null
+        and (orders.valid_to_on is null or greatest(refunds.refunded_on, orders.valid_from_on) < orders.valid_to_on)
 ),
 
 changes as (
-    select customer_number, valid_from_on as day_on, 1 as order_change, paid_amount as net_change from orders
+    select customer_number, valid_from_on as day_on, 1 as order_change, coalesce(paid_amount, 0) as net_change from orders
     union all
-    select customer_number, valid_to_on as day_on, -1 as order_change, -paid_amount as net_change from orders
+    select customer_number, valid_to_on as day_on, -1 as order_change, -coalesce(paid_amount, 0) as net_change from orders
     union all
     select customer_number, day_on, 0 as order_change, -refund_amount as net_change from order_refunds
     union all

@@ -58,6 +58,10 @@ counted as (
     group by grid.model_code, grid.stage_code, grid.as_of
 ),
 
+events as (
+    select min(event_on) as first_on from {{ ref('fct_event') }} where not is_bot and not is_test
+),
+
 final as (
     select
         grid.model_code,
@@ -72,8 +76,10 @@ final as (
         cast(coalesce(counted.anonymous_customer_count, 0) as bigint) as anonymous_customer_count,
         cast(cast(coalesce(counted.customer_count, 0) as double) / nullif(
             sum(counted.customer_count) over (partition by grid.model_code, grid.as_of), 0
-        ) as decimal(18, 6)) as customer_rate
+        ) as decimal(18, 6)) as customer_rate,
+        coalesce(events.first_on <= grid.as_of, false) as has_event_source
     from grid
+    cross join events
     left join counted
         on
             grid.model_code = counted.model_code

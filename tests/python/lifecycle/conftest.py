@@ -26,7 +26,7 @@ def golden_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(
         "dbt", "build", "--exclude-resource-type", "test", "unit_test",
         "--select", "+customer_lifecycle_transitions", "+bridge_record_customer",
-        "--vars", f"{{as_of: {golden.AS_OF}, channels: {{direct: {golden.ENTITIES}}}}}",
+        "--vars", golden.VARS,
         data_root=root,
     )  # fmt: skip
     return root

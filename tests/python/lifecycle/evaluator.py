@@ -51,7 +51,10 @@ class Refund:
 
 @dataclass(frozen=True)
 class Order:
-    """An order as it was placed; `second` orders several of one day."""
+    """An order as it was placed; `second` orders several of one day.
+
+    Without a rate into the reporting currency it counts as an order and brings no money.
+    """
 
     on: date
     amount: Decimal
@@ -63,6 +66,7 @@ class Order:
     business_type: str | None = None
     unit_type: str | None = None
     refunds: tuple[Refund, ...] = ()
+    has_rate: bool = True
 
     def is_valid_on(self, day: date) -> bool:
         """Whether the order counts on a day, with what was known on that day."""
@@ -99,7 +103,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Customer:
-    """Everything that is known of one person."""
+    """Everything that is known of one person; `created_on` is that of accounts without registration."""
 
     customer_id: str
     registered_on: date | None = None
@@ -114,8 +118,7 @@ class Customer:
 
     def first_touch(self) -> date | None:
         """Day on which the customer's stages begin; None for who never appeared."""
-        account = self.registered_on or self.created_on
-        seen = [account] if account else []
+        seen = [on for on in (self.registered_on, self.created_on) if on]
         seen += [*self.active_on, *self.passive_on, *(o.on for o in self.orders if not o.is_test)]
         return min(seen, default=None)
 
@@ -126,7 +129,12 @@ class Customer:
     def net_sales_by(self, day: date) -> Decimal:
         """Lifetime net sales as known on a day."""
         own = sum(
-            (o.amount - o.given_back_by(day) for o in self.orders if o.is_valid_on(day)), Decimal(0)
+            (
+                o.amount - o.given_back_by(day)
+                for o in self.orders
+                if o.has_rate and o.is_valid_on(day)
+            ),
+            Decimal(0),
         )
         loose = sum(
             (r.amount for r in self.loose_refunds if r.is_completed and r.on <= day), Decimal(0)

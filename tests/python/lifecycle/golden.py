@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 AS_OF = date(2026, 6, 30)
-ENTITIES = (
-    "[account, identity_link, event, order_header, order_line, refund, product, spend, touch,"
-    " campaign, benefit, feedback, referral, subscription, privacy_event]"
+VARS = (
+    f"{{as_of: {AS_OF}, channels: {{direct: [account, identity_link, event, order_header, order_line,"
+    " refund, product, spend, touch, campaign, benefit, feedback, referral, subscription,"
+    " privacy_event]}}"
 )
 DAY = timedelta(days=1)
 

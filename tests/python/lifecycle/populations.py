@@ -41,6 +41,7 @@ def _order(rng: random.Random, on: date, kind: str | None) -> Order:
         business_type=kind,
         unit_type=rng.choice((None, None, None, "food")),
         refunds=refunds,
+        has_rate=rng.random() < 0.95,
     )
 
 

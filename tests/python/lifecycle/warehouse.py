@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -38,7 +37,7 @@ CORE = {
     "fct_order": (
         "order_key varchar, customer_id varchar, ordered_at timestamp, ordered_on date,"
         " valid_from_on date, valid_to_on date, is_valid boolean, business_type varchar,"
-        " business_unit varchar, paid_amount decimal(18,4), net_amount decimal(18,4),"
+        " business_unit varchar, paid_amount decimal(18,4),"
         " is_test boolean"
     ),
     "fct_refund": (
@@ -100,8 +99,7 @@ def _order_row(customer: Customer, number: int, order: Order, as_of: date) -> tu
         is_valid,
         order.business_type,
         f"unit of {order.unit_type}" if order.unit_type else None,
-        order.amount,
-        order.amount - order.given_back_by(as_of) if is_valid else Decimal(0),
+        order.amount if order.has_rate else None,
         order.is_test,
     )
 

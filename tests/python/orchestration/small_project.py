@@ -44,7 +44,8 @@ FILES = {
         -- One row per file.
         select
             channel, table_name, file_sha, raw_count as raw_records, landed_count as loaded_records,
-            quarantined_count as quarantined_records, raw_count - landed_count - quarantined_count as difference_records
+            quarantined_count as quarantined_records, 0 as duplicate_records, 0 as superseded_records,
+            raw_count - landed_count - quarantined_count as difference_records
         from {{ source('landing', 'files') }} where status = 'landed'
     """,
     "models/marts/quality/reconciliation_daily.sql": """

@@ -30,7 +30,53 @@ SILENT_FUNCTIONS = {
 }
 
 # Parses on one side only; macros/dispatch has what is needed.
-ONE_SIDED_FUNCTIONS = dict.fromkeys(["regexp_matches", "regexp_like", "regexp_replace", "json_extract", "json_extract_string", "json_valid", "json_object", "json_merge_patch", "get_json_object", "from_json", "to_json", "unnest", "explode", "epoch", "epoch_ms", "unix_timestamp", "strftime", "strptime", "date_format", "to_timestamp", "date_diff", "datediff", "date_sub", "add_months", "string_agg", "listagg", "group_concat", "list", "arg_max", "arg_min", "sha256", "sha2", "xxhash64", "cardinality", "len", "list_filter", "list_transform", "struct_pack", "to_utc_timestamp", "from_utc_timestamp", "conv", "quantile_cont"], "only one engine has it; use or add a macro in macros/dispatch")
+ONE_SIDED_FUNCTIONS = dict.fromkeys(
+    [
+        "regexp_matches",
+        "regexp_like",
+        "regexp_replace",
+        "json_extract",
+        "json_extract_string",
+        "json_valid",
+        "json_object",
+        "json_merge_patch",
+        "get_json_object",
+        "from_json",
+        "to_json",
+        "unnest",
+        "explode",
+        "epoch",
+        "epoch_ms",
+        "unix_timestamp",
+        "strftime",
+        "strptime",
+        "date_format",
+        "to_timestamp",
+        "date_diff",
+        "datediff",
+        "date_sub",
+        "add_months",
+        "string_agg",
+        "listagg",
+        "group_concat",
+        "list",
+        "arg_max",
+        "arg_min",
+        "sha256",
+        "sha2",
+        "xxhash64",
+        "cardinality",
+        "len",
+        "list_filter",
+        "list_transform",
+        "struct_pack",
+        "to_utc_timestamp",
+        "from_utc_timestamp",
+        "conv",
+        "quantile_cont",
+    ],
+    "only one engine has it; use or add a macro in macros/dispatch",
+)
 
 # What the DuckDB branches of macros/dispatch render, in compiled SQL only.
 RENDERED_BY_DISPATCH = {
