@@ -67,9 +67,10 @@ compared as (
         coalesce(p.amount, 0) as placed_amount
     from placed_sums as p
     full join loaded_sums as l
-        on l.entity = p.entity
-        and l.source_system = p.source_system
-        and l.day_on is not distinct from p.day_on
+        on
+            l.entity = p.entity
+            and l.source_system = p.source_system
+            and l.day_on is not distinct from p.day_on
 ),
 
 final as (

@@ -42,9 +42,10 @@ final as (
         ) as bigint) as difference_records
     from files
     left join outcomes
-        on files.channel = outcomes._channel
-        and files.table_name = outcomes._table
-        and files.file_sha = outcomes._file_sha
+        on
+            files.channel = outcomes._channel
+            and files.table_name = outcomes._table
+            and files.file_sha = outcomes._file_sha
 )
 
 select * from final
