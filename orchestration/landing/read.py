@@ -147,20 +147,26 @@ def _fast_csv(job: Job, plain: Plain, header: Header, names: list[str]) -> Read 
     except duckdb.Error as error:
         raise_if_full(error, job.scratch)
         return None
-    equal = " and ".join(
-        f"lower(trim({field}, {literal(_STRIPPED)})) = {literal(plain_name(name))}"
-        for field, name in zip(fields, names, strict=True)
-        if plain_name(name)
-    )
-    counted = job.con.execute(f"select count(*), count_if({equal}) from src").fetchone()
-    count, headers = counted or (0, 0)
-    if count != seen.lines - 1 or headers:
+    count = _number(job.con, "select count(*) from src")
+    if count != seen.lines - 1 or _repeats_header(job.con, fields, names):
         return None
     last = job.con.execute(f"select * from src where rowid = {count - 1}").fetchone()
     if last and is_footer([value or "" for value in last], len(fields)):
         return None
     line = f"rowid + {1 + header.line}"
     return Read(FAST, plain.encoding, count, present, unknown, line, list(unknown))
+
+
+def _repeats_header(con: duckdb.DuckDBPyConnection, fields: list[str], names: list[str]) -> bool:
+    """True when a record has the names of the columns as its values."""
+    pairs = [
+        (f, literal(plain_name(n))) for f, n in zip(fields, names, strict=True) if plain_name(n)
+    ]
+    first, name = pairs[0]
+    equal = " and ".join(f"lower(trim({f}, {literal(_STRIPPED)})) = {n}" for f, n in pairs)
+    # The whole comparison is dear, so it is made only where the first column could hold its name.
+    is_header = f"case when contains(lower({first}), {name}) then {equal} else false end"
+    return _number(con, f"select count(*) from src where {is_header}") > 0
 
 
 def _slow_csv(job: Job, plain: Plain, header: Header, names: list[str]) -> Read:

@@ -8,6 +8,7 @@ columns that name them row by row, and of arrays, in `tok`, which has id_type an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -241,7 +242,6 @@ class Transform:
             f"{self._tokeniser.sql(message)} as token from normal",
             self._tokeniser.parameters,
         )
-        self._flagged.add("tok")
 
     def _normalise(self, kind: str, is_chosen: str) -> None:
         is_easy, form = easy_sql(kind, "raw", self._rules)
@@ -267,14 +267,21 @@ class Transform:
         if self._arrays:
             self._con.execute(
                 "create or replace temp table array_tokens as select e.array_id, list(distinct "
-                f"{self._packed('tok', 'tok.id_type', 'tok.id_scope', 'tok')}) as elements "
+                f"{self._packed('tok', 'tok.id_type', 'tok.id_scope')}) as elements "
                 "from elements as e join tok on tok.id_type = e.id_type "
                 "and tok.id_scope = e.id_scope and tok.raw = e.raw group by e.array_id"
             )
-        select = [f"{sql} as {quoted(name)}" for name, sql in self._output().items()]
+        output = self._output()
         joins = "".join(self._joins())
         order = f" order by {self._line}" if joins else ""
-        self._copy(f"select {', '.join(select)} from src{joins}{order}", path)
+        select = ", ".join(quoted(name) for name in output)
+        if self._has_one_of_each_kind:
+            # The text of `ids` is long, so it is put together after the rows are sorted.
+            select = select.replace('"ids"', f'{self._sorted_ids} as "ids"')
+            del output["ids"]
+            output |= self._parts_of_ids
+        inner = ", ".join(f"{sql} as {quoted(name)}" for name, sql in output.items())
+        self._copy(f"select {select} from (select {inner} from src{joins}{order})", path)
 
     @property
     def _line(self) -> str:
@@ -307,41 +314,53 @@ class Transform:
         uses = [use for use in self._uses if use.column.identifier]
         if not uses and not array:
             return NULL_TEXT
-        kinds = [(use.id_type, use.scope) for use in uses]
-        if not array and all(use.is_fixed for use in uses) and len(set(kinds)) == len(kinds):
-            ordered = sorted(uses, key=lambda use: (use.id_type, use.scope))
-            elements = ", ".join(
-                f"case when {use.alias}.token is not null then {self._element(use)} end"
-                for use in ordered
-            )
-            return f"'[' || nullif(concat_ws(',', {elements}), '') || ']'"
         packed = ", ".join(
             f"case when {use.alias}.token is not null{self._is_known(use)} then "
-            f"{self._packed(use.alias, use.type_sql, use.scope_sql, use.tokens)} end"
+            f"{self._packed(use.alias, use.type_sql, use.scope_sql)} end"
             for use in uses
         )
         own = f"cast([{packed}] as {_ELEMENT}[])"
         given = f"coalesce({array}t.elements, [])" if array else "[]"
         return _array_text(f"list_concat({given}, {own})")
 
-    def _element(self, use: Use) -> str:
-        return self._json(use.alias, use.type_sql, use.scope_sql, use.tokens)
+    @property
+    def _has_one_of_each_kind(self) -> bool:
+        """True when the order of a row's identifiers is known beforehand: one for each type and
+        scope, and no array."""
+        uses = [use for use in self._uses if use.column.identifier]
+        kinds = {(use.id_type, use.scope) for use in uses}
+        has_array = any(column.name == "ids" for column, _, _ in self._arrays)
+        return not has_array and 0 < len(uses) == len(kinds) and all(u.is_fixed for u in uses)
 
-    def _json(self, alias: str, type_sql: str, scope_sql: str, tokens: str) -> str:
-        """SQL of an identifier as JSON text, keys in a fixed order."""
-        flag = f" || coalesce(',\"flag\":\"' || {alias}.flag || '\"', '')"
-        return (
-            f"'{{\"id_type\":' || to_json({type_sql}) || ',\"id_scope\":' || to_json({scope_sql}) "
-            f"|| ',\"id_value\":\"' || {alias}.token || '\"'"
-            f"{flag if tokens in self._flagged else ''} || '}}'"
-        )
+    @property
+    def _parts_of_ids(self) -> dict[str, str]:
+        """Columns that `_sorted_ids` needs beside the landed ones: tokens of kept values, flags."""
+        parts = {}
+        for use in self._uses:
+            if use.column.identifier and use.column.identifier.keep:
+                parts[f"{use.alias}_token"] = f"{use.alias}.token"
+            if use.tokens in self._flagged:
+                parts[f"{use.alias}_flag"] = f"{use.alias}.flag"
+        return parts
 
-    def _packed(self, alias: str, type_sql: str, scope_sql: str, tokens: str) -> str:
+    @property
+    def _sorted_ids(self) -> str:
+        """SQL of `ids` over the landed columns and `_parts_of_ids`."""
+        elements = []
+        for use in sorted(self._uses, key=lambda use: (use.id_type, use.scope)):
+            if use.column.identifier:
+                is_kept = use.column.identifier.keep
+                token = f"{use.alias}_token" if is_kept else quoted(use.column.name)
+                flag = f"{use.alias}_flag" if use.tokens in self._flagged else None
+                element = _json(_json_literal(use.id_type), _json_literal(use.scope), token, flag)
+                elements.append(f"case when {token} is not null then {element} end")
+        return f"'[' || nullif(concat_ws(',', {', '.join(elements)}), '') || ']'"
+
+    def _packed(self, alias: str, type_sql: str, scope_sql: str) -> str:
         """SQL of an identifier that sorts by type, scope, value and carries its JSON text."""
-        return (
-            f"struct_pack(t := {type_sql}, s := {scope_sql}, v := {alias}.token, "
-            f"j := {self._json(alias, type_sql, scope_sql, tokens)})"
-        )
+        token, flag = f"{alias}.token", f"{alias}.flag"
+        text = _json(f"to_json({type_sql})", f"to_json({scope_sql})", token, flag)
+        return f"struct_pack(t := {type_sql}, s := {scope_sql}, v := {token}, j := {text})"
 
     def _is_known(self, use: Use) -> str:
         return f" and {use.type_sql} in ({self._known_types})" if use.is_typed_by_row else ""
@@ -493,6 +512,20 @@ class Transform:
     def _count(self, query: str) -> int:
         row = self._con.execute(query).fetchone()
         return int(row[0]) if row else 0
+
+
+def _json(id_type: str, scope: str, token: str, flag: str | None) -> str:
+    """SQL of an identifier as JSON text with its keys in order; type and scope as SQL of JSON."""
+    text = f"'{{\"id_type\":' || {id_type} || ',\"id_scope\":' || {scope}"
+    text += f' || \',"id_value":"\' || {token}'
+    if flag:
+        text += f" || coalesce('\",\"flag\":\"' || {flag}, '')"
+    return f"{text} || '\"}}'"
+
+
+def _json_literal(text: str) -> str:
+    """SQL of a fixed text as a JSON string."""
+    return literal(json.dumps(text, ensure_ascii=False))
 
 
 def _array_text(elements: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,6 +162,19 @@ def test_fast_and_slow_path_write_the_same_bytes(make_shop: Callable[[str], Shop
         reader = "slow" if name == "slow" else "fast"
         assert [r["reader"] for r in shop.ledger()] == [reader]
     assert len(set(found)) == 1
+
+
+def test_rows_keep_the_order_of_the_file_whatever_its_size(shop: Shop):
+    """More rows than one row group, on two threads, with identifiers joined back."""
+    numbers = range(300_000)
+    lines = (f"R{i},139{i * 7919 % 10**8:08},p{i % 1000}@mail.com,1\n" for i in numbers)
+    shop.drop("o.csv", "order_no,buyer_phone,buyer_email,paid\n" + "".join(lines))
+    shop.land(threads=2)
+    (file,) = (shop.data / "landed" / "shop" / "orders").glob("[0-9a-f]*.parquet")
+    landed = pq.read_table(file, columns=["order_no", "_line", "ids"])
+    assert landed["_line"].to_pylist() == [i + 2 for i in numbers]
+    assert landed["order_no"].to_pylist() == [f"R{i}" for i in numbers]
+    assert landed["ids"].null_count == 0
 
 
 @pytest.mark.parametrize(
