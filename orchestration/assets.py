@@ -214,7 +214,7 @@ def dbt_resource() -> Dbt:
     return Dbt(
         project_dir=str(PROJECT_DIR),
         profiles_dir=str(PROJECT_DIR),
-        dbt_executable=dbt_runtime.executable(),
+        dbt_executable=str(dbt_runtime.EXECUTABLE),
         # The whole debug log of a thousand nodes costs seconds and says little more.
         global_config_flags=["--no-use-colors", "--log-level-file", "info"],
     )

@@ -30,6 +30,7 @@ from orchestration.runtime.settings import (
     read_settings,
 )
 
+INTERRUPTED = "DagsterExecutionInterruptedError"
 PUBLISHED, NOT_PUBLISHED, WRONG_USE, TOO_MANY_REFUSED = 0, 1, 2, 3
 
 EXIT_CODES = """exit codes:
@@ -254,8 +255,6 @@ def _run_job(
         with progress.step("prepare") as step, ThreadPoolExecutor(1) as meanwhile:
             # dbt parses in a process of its own while this one imports Dagster.
             manifest_file = meanwhile.submit(ensure_manifest, paths)
-            from dagster import DagsterExecutionInterruptedError
-
             from orchestration.pipeline import build_definitions
             from orchestration.runtime.instance import dagster_instance
 
@@ -280,10 +279,11 @@ def _run_job(
         return {"refused": landed[0].metadata["refused"].value} if landed else {}
     if isinstance(progress.error, UserError):
         raise progress.error
-    if isinstance(progress.error, DagsterExecutionInterruptedError):
+    failures = [event for event in result.all_events if event.is_step_failure]
+    if any(event.step_failure_data.error.cls_name == INTERRUPTED for event in failures):
         raise KeyboardInterrupt
     raise UnforeseenError(
-        f"the run failed ({type(progress.error).__name__}), and nothing was published; "
+        f"the run failed ({type(progress.error).__name__}) and nothing was published; "
         f"{paths.run_log} has the details."
     )
 

@@ -31,10 +31,8 @@ class BuildFailedError(UserError):
     exit_code = 1
 
 
-def executable() -> str:
-    """The dbt beside this Python: a virtual environment need not be on PATH."""
-    beside = Path(sys.executable).parent / "dbt"
-    return str(beside) if beside.is_file() else "dbt"
+# Runs dbt by this Python: a virtual environment need not be on PATH.
+EXECUTABLE = Path(__file__).with_name("dbt-child")
 
 
 def environment(paths: DataPaths) -> dict[str, str]:
@@ -43,7 +41,7 @@ def environment(paths: DataPaths) -> dict[str, str]:
     dbt writes parts of its environment into artefacts and logs, so the key never enters it.
     """
     kept = {name: value for name, value in os.environ.items() if name != _NOT_FOR_DBT}
-    return kept | {"PERENNIAL_DATA": str(paths.root)}
+    return kept | {"PERENNIAL_DATA": str(paths.root), "PERENNIAL_PYTHON": sys.executable}
 
 
 @contextlib.contextmanager
@@ -90,7 +88,7 @@ def _newest(project_dir: Path) -> float:
 
 def _parse(paths: DataPaths, project_dir: Path, target: Path) -> None:
     done = subprocess.run(
-        [executable(), "--no-use-colors", "parse", "--quiet"],
+        [str(EXECUTABLE), "--no-use-colors", "parse", "--quiet"],
         cwd=project_dir,
         env=environment(paths) | {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
         capture_output=True,

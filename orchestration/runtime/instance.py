@@ -19,7 +19,7 @@ from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, inspect
 
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 
@@ -39,6 +39,7 @@ class OpenEventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str):
         self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir)
 
     @contextmanager
@@ -50,6 +51,12 @@ class OpenEventLog(SqliteEventLogStorage):
                 self._initdb(engine)
             with engine.connect() as connection, connection.begin():
                 yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        if table_name not in self._tables:
+            with self.index_connection() as connection:
+                self._tables |= set(inspect(connection).get_table_names())
+        return table_name in self._tables
 
     def dispose(self) -> None:
         while self._engines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from pathlib import Path
 
 from orchestration.errors import UserError
@@ -13,6 +14,8 @@ from orchestration.runtime.paths import DataPaths
 # A rebuild writes every table anew beside the old one, and publishing copies the marts.
 ROOM_FOR_A_RUN = 3
 LEAST_FREE_BYTES = 256 * 2**20
+# dbt takes a moment to end after the run that started it was killed.
+SECONDS_TO_WAIT = 1.5
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>[0-9]+)\)")
 
 
@@ -69,12 +72,18 @@ def check_warehouse(paths: DataPaths) -> None:
         return
     import duckdb
 
-    try:
-        duckdb.connect(str(paths.warehouse)).close()
-    except duckdb.IOException as error:
-        raise lock_error(str(error), paths) or _unreadable(paths) from None
-    except duckdb.Error:
-        raise _unreadable(paths) from None
+    end = time.monotonic() + SECONDS_TO_WAIT
+    while True:
+        try:
+            duckdb.connect(str(paths.warehouse)).close()
+            return
+        except duckdb.Error as error:
+            held = lock_error(str(error), paths)
+            if held is None:
+                raise _unreadable(paths) from None
+            if time.monotonic() > end:
+                raise held from None
+        time.sleep(0.1)
 
 
 def lock_error(message: str, paths: DataPaths) -> BlockedError | None:
