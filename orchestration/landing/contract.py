@@ -80,7 +80,6 @@ class Table:
     columns: tuple[Column, ...]
     encoding: str
     delimiter: str
-    timezone: str
     lookup_key: tuple[str, ...]
     declared_in: str
 
@@ -308,7 +307,6 @@ def _table(channel: str, declared: Mapping[str, Any], where: str) -> Table:
         columns=columns,
         encoding=encoding,
         delimiter=delimiter,
-        timezone=str(meta.get("timezone", "UTC")),
         lookup_key=tuple(key for key in lookup_key if key in {c.name for c in columns}),
         declared_in=where,
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from orchestration.errors import UserError
-from orchestration.landing.durable import make_private_dir, replacing
+from orchestration.landing.durable import replacing
 
 MINIMUM_BYTES = 32
 
@@ -42,22 +41,6 @@ def load_key(data_root: Path, progress: Callable[[str], None] | None = None) -> 
         "PERENNIAL_KEY is not set, and identifiers cannot be protected without it; "
         "make one with `openssl rand -hex 32`, keep it safe and set it."
     )
-
-
-def create_demo_key(data_root: Path) -> bytes:
-    """Write a random key (mode 600) into the vault of a data root of demo data and return it.
-
-    An existing demo key is kept, so that what was landed with it stays valid.
-    """
-    target = data_root / "vault" / "demo.key"
-    if target.is_file():
-        return target.read_bytes().strip()
-    make_private_dir(target.parent)
-    key = secrets.token_hex(32).encode()
-    with replacing(target, private=True) as temporary:
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(key)
-    return key
 
 
 def key_id(key: bytes) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from orchestration.errors import UserError
 from orchestration.landing import discover, land, run
-from orchestration.landing.keys import create_demo_key, load_key
+from orchestration.landing.keys import load_key
 
 from .conftest import KEY, Shop, csv_text
 from .faults import R1, R2, R3, csv
@@ -352,10 +352,14 @@ def test_the_key_comes_from_the_environment_or_the_demo(
     monkeypatch.delenv("PERENNIAL_KEY", raising=False)
     with pytest.raises(UserError, match="PERENNIAL_KEY is not set"):
         load_key(tmp_path)
-    demo, lines = create_demo_key(tmp_path), []
-    assert create_demo_key(tmp_path) == demo, "an existing key is kept"
-    assert load_key(tmp_path, lines.append) == demo and "demo key" in lines[0]
-    assert (tmp_path / "vault" / "demo.key").stat().st_mode & 0o777 == 0o600
+    demo, lines = tmp_path / "vault" / "demo.key", []
+    demo.parent.mkdir()
+    demo.write_text("d" * 64 + "\n", encoding="utf-8")
+    assert load_key(tmp_path, lines.append) == b"d" * 64
+    assert lines == [f"using the demo key {demo}"]
+    demo.write_text("short", encoding="utf-8")
+    with pytest.raises(UserError, match=r"The demo key .* is damaged"):
+        load_key(tmp_path)
     monkeypatch.setenv("PERENNIAL_KEY", "short")
     with pytest.raises(UserError, match="has 5 bytes, at least 32 are needed"):
         load_key(tmp_path)
