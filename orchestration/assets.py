@@ -34,6 +34,7 @@ from pydantic import Field
 from orchestration import steps
 from orchestration.errors import UserError
 from orchestration.runtime import dbt as dbt_runtime
+from orchestration.runtime.instance import forget_old_runs
 from orchestration.runtime.lock import run_lock
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 from orchestration.runtime.progress import Progress, Step
@@ -59,6 +60,7 @@ class Refresh(ConfigurableResource):
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Generator["Refresh", None, None]:
         with run_lock(self.paths.lock, context.run.run_id):
+            forget_old_runs(context.instance)
             yield self
 
     @property

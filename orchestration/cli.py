@@ -56,6 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         _complain(str(error))
         return error.exit_code
+    except Exception as error:
+        log = DataPaths.from_environment().run_log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        _complain(f"something unforeseen happened ({type(error).__name__}); {log} has the details.")
+        return NOT_PUBLISHED
     except KeyboardInterrupt:
         _complain("interrupted; nothing was published, run again to go on.")
         return NOT_PUBLISHED
@@ -306,14 +313,6 @@ def _only_progress(paths: DataPaths) -> Iterator[TextIO]:
             for standard in (1, 2):
                 os.dup2(log.fileno(), standard)
             yield terminal
-        except Exception as error:
-            if not isinstance(error, UserError):
-                traceback.print_exc()
-                raise UnforeseenError(
-                    f"something unforeseen happened ({type(error).__name__}); {paths.run_log} has "
-                    "the details."
-                ) from None
-            raise
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

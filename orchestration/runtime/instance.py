@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dagster import DagsterInstance
@@ -22,6 +23,8 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, inspect
 
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
+
+KEPT_RUNS = 30
 
 
 def _folder() -> str:
@@ -57,6 +60,14 @@ class OpenEventLog(SqliteEventLogStorage):
             with self.index_connection() as connection:
                 self._tables |= set(inspect(connection).get_table_names())
         return table_name in self._tables
+
+    def delete_events(self, run_id: str) -> None:
+        with self.index_connection() as connection:
+            self.delete_events_for_run(connection, run_id)
+        if run_id in self._engines:
+            self._engines.pop(run_id).dispose()
+        for ending in ("", "-wal", "-shm"):
+            Path(self.path_for_shard(run_id) + ending).unlink(missing_ok=True)
 
     def dispose(self) -> None:
         while self._engines:
@@ -128,3 +139,11 @@ class DataRootComputeLogs(LocalComputeLogManager):
 def dagster_instance() -> DagsterInstance:
     """The instance that the committed dagster.yaml describes, as `dagster dev` opens it."""
     return DagsterInstance.from_ref(InstanceRef.from_dir(_folder(), config_dir=str(PROJECT_DIR)))
+
+
+def forget_old_runs(instance: DagsterInstance) -> None:
+    """Keep what the UI shows of the last KEPT_RUNS runs; each one takes about ten megabytes."""
+    for run in instance.get_runs()[KEPT_RUNS:]:
+        if run.is_finished:
+            instance.delete_run(run.run_id)
+            instance.compute_log_manager.delete_logs(prefix=[run.run_id])

@@ -185,3 +185,19 @@ def test_status_of_nothing(checkout: Checkout) -> None:
     assert done.returncode == 0
     assert "nothing yet" in done.stdout
     assert "none landed yet" in done.stdout
+
+
+def test_status_names_the_run_that_is_at_work(checkout: Checkout) -> None:
+    with run_lock(DataPaths(checkout.data).lock, "a-run"):
+        screen = checkout.perennial("status").stdout
+    assert "Running     run a-run in process " in screen
+    assert "Running" not in checkout.perennial("status").stdout
+
+
+def test_a_defect_is_one_line_too_and_the_log_has_the_rest(checkout: Checkout) -> None:
+    checkout.drop("a.csv", "x,1,female")
+    (checkout.data / "build.json").write_text("{")
+    assert "something unforeseen happened (JSONDecodeError)" in one_line(
+        checkout.perennial("publish"), 1
+    )
+    assert "Traceback" in (checkout.data / "logs" / "perennial.log").read_text()
