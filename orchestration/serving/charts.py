@@ -191,7 +191,7 @@ def rate_line(rows: Rows, title: str) -> dict[str, Any]:
         .mark_line(color=GREEN, point=alt.OverlayMarkDef(color=GREEN, size=30), strokeWidth=2)
         .encode(
             x=by_month(),
-            y=alt.Y("rate:Q", axis=axis(title, percent=True), scale=alt.Scale(zero=False)),
+            y=alt.Y("rate:Q", axis=axis(title, format=".1%"), scale=alt.Scale(zero=False)),
             tooltip=[
                 alt.Tooltip("month:O", title="Month"),
                 alt.Tooltip("rate:Q", format=".1%", title=title),
