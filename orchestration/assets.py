@@ -152,20 +152,22 @@ def make_dbt_assets(manifest: Mapping[str, Any]) -> AssetsDefinition:
                     raise_on_error=False,
                 )
             finished, unknown = 0, 0
-            for event in invocation.stream_raw_events():
-                if not event.is_result_event:
-                    continue
-                finished += 1
-                step.tick(f"build     {finished} models and tests done")
-                if event.raw_event["data"]["node_info"]["unique_id"] not in manifest_nodes:
-                    unknown += 1
-                    continue
-                yield from event.to_default_asset_events(
-                    manifest=invocation.manifest,
-                    dagster_dbt_translator=invocation.dagster_dbt_translator,
-                    context=context,
-                    target_path=paths.target,
-                )
+            with (paths.target / "dbt.log").open("w", encoding="utf-8") as log:
+                for event in invocation.stream_raw_events():
+                    print(event, file=log)
+                    if not event.is_result_event:
+                        continue
+                    finished += 1
+                    step.tick(f"build     {finished} models and tests done")
+                    if event.raw_event["data"]["node_info"]["unique_id"] not in manifest_nodes:
+                        unknown += 1
+                        continue
+                    yield from event.to_default_asset_events(
+                        manifest=invocation.manifest,
+                        dagster_dbt_translator=invocation.dagster_dbt_translator,
+                        context=context,
+                        target_path=paths.target,
+                    )
             if unknown:
                 raise dbt_runtime.BuildFailedError(
                     "The project's files changed while the run was under way, so nothing is "
@@ -217,6 +219,5 @@ def dbt_resource() -> Dbt:
         project_dir=str(PROJECT_DIR),
         profiles_dir=str(PROJECT_DIR),
         dbt_executable=str(dbt_runtime.EXECUTABLE),
-        # The whole debug log of a thousand nodes costs seconds and says little more.
-        global_config_flags=["--no-use-colors", "--log-level-file", "info"],
+        global_config_flags=list(dbt_runtime.FLAGS),
     )
