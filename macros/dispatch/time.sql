@@ -35,3 +35,12 @@
 {% macro epoch_s_to_text(digits) %}{{ return(adapter.dispatch('epoch_s_to_text', 'perennial')(digits)) }}{% endmacro %}
 {% macro default__epoch_s_to_text(digits) %}{{ return("strftime(make_timestamp(try_cast(" ~ digits ~ " as bigint) * 1000000), '%Y-%m-%d %H:%M:%SZ')") }}{% endmacro %}
 {% macro spark__epoch_s_to_text(digits) %}{{ return("date_format(timestamp_seconds(try_cast(" ~ digits ~ " as bigint)), \"yyyy-MM-dd HH:mm:ss'Z'\")") }}{% endmacro %}
+
+{# The timestamp that lies a number of seconds after a timestamp. #}
+{% macro seconds_later(stamp, seconds) %}{{ return(adapter.dispatch('seconds_later', 'perennial')(stamp, seconds)) }}{% endmacro %}
+{% macro default__seconds_later(stamp, seconds) %}{{ return("(" ~ stamp ~ " + to_seconds(cast(" ~ seconds ~ " as bigint)))") }}{% endmacro %}
+{% macro spark__seconds_later(stamp, seconds) %}{{ return("timestampadd(SECOND, " ~ seconds ~ ", " ~ stamp ~ ")") }}{% endmacro %}
+
+{# The ends of time, for intervals without a stated end. #}
+{% macro beginning_of_time() %}{{ return("cast('1900-01-01 00:00:00' as timestamp)") }}{% endmacro %}
+{% macro end_of_time() %}{{ return("cast('9999-12-31 00:00:00' as timestamp)") }}{% endmacro %}

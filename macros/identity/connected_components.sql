@@ -1,34 +1,89 @@
 {# Materialization `connected_components`: the model's SQL gives edges (node_a, node_b) between hashed node keys, a lone node as
-   an edge to itself; the table gets one row per node (node_key, component_key, rounds).
+   an edge to itself; the table gets one row per node (node_key, component_key). A component's key is its smallest node key: it
+   depends neither on the order of rows nor on how the answer was found.
 
-   Each round every node points to the smallest key in its neighbourhood, then to where that one points; the edges between the
-   nodes pointed to are the next, much smaller graph. Keys are hashes, so that no order of the source's ids can make a chain
-   shrink by one node a round. The smallest key of a component survives every round: the label does not depend on the order of
-   rows or on the number of rounds. Every round's pointers are kept and composed backwards at the end. #}
+   The graph that was solved is kept beside the table. The next run finds what is new and what is gone and solves only the
+   components that this touches; a full refresh, or a change of more than a fifth of the graph, solves everything. #}
 {% materialization connected_components, default %}
   {%- set target_relation = this.incorporate(type='table') -%}
+  {%- set graph_relation = make_intermediate_relation(target_relation, '__graph').incorporate(type='table') -%}
   {%- set existing_relation = load_cached_relation(this) -%}
-  {%- set intermediate_relation = make_intermediate_relation(target_relation) -%}
-  {%- do drop_relation_if_exists(load_cached_relation(intermediate_relation)) -%}
+  {%- set existing_graph = load_cached_relation(graph_relation) -%}
+  {%- set solved = make_intermediate_relation(target_relation) -%}
+  {%- set solved_graph = make_intermediate_relation(graph_relation) -%}
+  {%- do drop_relation_if_exists(load_cached_relation(solved)) -%}
+  {%- do drop_relation_if_exists(load_cached_relation(solved_graph)) -%}
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-  {%- set rounds = contract_graph(compiled_code) -%}
+  {%- do run_query(create_table_as(False, solved_graph, "select distinct least(node_a, node_b) as node_a, greatest(node_a, node_b) as node_b from (" ~ compiled_code ~ ") as given")) -%}
+  {%- set found = solve_components(
+        solved_graph, existing_relation, existing_graph,
+        can_extend=(existing_relation is not none and existing_graph is not none and not should_full_refresh())) -%}
   {% call statement('main') -%}
-    {{ create_table_as(False, intermediate_relation, "select node as node_key, pointer as component_key, cast(" ~ rounds ~ " as bigint) as rounds from " ~ scratch_table('labels_1')) }}
+    {{ create_table_as(False, solved, "select node as node_key, pointer as component_key from " ~ found.labels) }}
   {%- endcall %}
 
-  {%- if existing_relation is not none -%}{%- do adapter.drop_relation(existing_relation) -%}{%- endif -%}
-  {%- do adapter.rename_relation(intermediate_relation, target_relation) -%}
-  {%- do run_query("drop table " ~ scratch_table("labels_1")) -%}
+  {%- for old, new, name in [(existing_relation, solved, target_relation), (existing_graph, solved_graph, graph_relation)] -%}
+    {%- if old is not none -%}{%- do adapter.drop_relation(old) -%}{%- endif -%}
+    {%- do adapter.rename_relation(new, name) -%}
+  {%- endfor -%}
+  {%- do run_query("drop table " ~ found.labels) -%}
   {{ run_hooks(post_hooks, inside_transaction=True) }}
   {%- do adapter.commit() -%}
   {{ run_hooks(post_hooks, inside_transaction=False) }}
-  {%- do log("Components of " ~ this.identifier ~ " settled in " ~ rounds ~ " rounds.", info=True) -%}
+  {%- do log("Components of " ~ this.identifier ~ " settled in " ~ found.rounds ~ " rounds, " ~ found.mode ~ ".", info=True) -%}
   {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{# Leaves one label per node in the scratch table labels_1 and returns the number of rounds. #}
+{# Solves `graph`, from scratch or from what was solved before. Returns {labels: scratch table (node, pointer), rounds, mode}. #}
+{% macro solve_components(graph, former_labels, former_graph, can_extend) %}
+  {%- if can_extend -%}
+    {%- set added, removed = scratch_table('added'), scratch_table('removed') -%}
+    {%- for table, here, there in [(added, graph, former_graph), (removed, former_graph, graph)] -%}
+      {%- do create_scratch(table, "select h.node_a, h.node_b from " ~ here ~ " as h left join " ~ there ~ " as t on t.node_a = h.node_a and t.node_b = h.node_b where t.node_a is null") -%}
+    {%- endfor -%}
+    {%- set counts = run_query("select (select count(*) from " ~ added ~ "), (select count(*) from " ~ removed ~ "), (select count(*) from " ~ graph ~ ")").rows[0] -%}
+    {%- set found = {} -%}
+    {%- if 5 * (counts[0] + counts[1]) <= counts[2] -%}
+      {%- do found.update(extend_components("select node_key as node, component_key as pointer from " ~ former_labels, graph, added, removed, counts[1] | int)) -%}
+      {%- do found.update({'mode': counts[0] ~ " edges new and " ~ counts[1] ~ " gone of " ~ counts[2]}) -%}
+    {%- endif -%}
+    {%- do run_query("drop table " ~ added) -%}
+    {%- do run_query("drop table " ~ removed) -%}
+    {%- if found -%}{{ return(found) }}{%- endif -%}
+  {%- endif -%}
+  {{- return({'rounds': contract_graph("select node_a, node_b from " ~ graph), 'labels': scratch_table('labels_1'), 'mode': 'solved in full'}) -}}
+{% endmacro %}
+
+{# Labels of a graph whose former labels are known: new edges are contracted onto the components that exist; components that lost
+   an edge are taken apart and solved from their own edges. `labels_sql` gives (node, pointer). Returns {labels, rounds}. #}
+{% macro extend_components(labels_sql, graph, added, removed, removed_count) %}
+  {%- set former, touched, open_edges, rewritten = scratch_table('former'), scratch_table('touched'), scratch_table('open_edges'), scratch_table('rewritten') -%}
+  {%- do create_scratch(touched, "select distinct l.pointer from (" ~ labels_sql ~ ") as l inner join (select node_a as node from " ~ removed ~ " union select node_b as node from " ~ removed ~ ") as r on r.node = l.node") -%}
+  {#- What each end of an open edge stands for: its former component, or itself where it is new or its component is taken apart. -#}
+  {%- if removed_count > 0 -%}
+    {%- do create_scratch(open_edges, "select node_a, node_b from " ~ added ~ " union select g.node_a, g.node_b from " ~ graph ~ " as g inner join (" ~ labels_sql ~ ") as l on l.node = g.node_a inner join " ~ touched ~ " as t on t.pointer = l.pointer") -%}
+  {%- else -%}
+    {%- do create_scratch(open_edges, "select node_a, node_b from " ~ added) -%}
+  {%- endif -%}
+  {%- do create_scratch(former, "select l.node, l.pointer from (" ~ labels_sql ~ ") as l inner join (select node_a as node from " ~ open_edges ~ " union select node_b as node from " ~ open_edges ~ ") as e on e.node = l.node left join " ~ touched ~ " as t on t.pointer = l.pointer where t.pointer is null") -%}
+  {%- set rounds = contract_graph("select coalesce(a.pointer, e.node_a) as node_a, coalesce(b.pointer, e.node_b) as node_b from " ~ open_edges ~ " as e left join " ~ former ~ " as a on a.node = e.node_a left join " ~ former ~ " as b on b.node = e.node_b") -%}
+  {%- set solved = scratch_table('labels_1') -%}
+  {#- Everybody keeps his component, renamed where it grew together with another; nodes that were solved by themselves come after. -#}
+  {%- do create_scratch(rewritten,
+        "select l.node, coalesce(s.pointer, l.pointer) as pointer from (" ~ labels_sql ~ ") as l left join " ~ solved ~ " as s on s.node = l.pointer left join " ~ touched ~ " as t on t.pointer = l.pointer where t.pointer is null"
+        ~ " union all select s.node, s.pointer from " ~ solved ~ " as s left join (select distinct pointer from " ~ former ~ ") as f on f.pointer = s.node where f.pointer is null") -%}
+  {%- for table in [former, touched, open_edges, solved] -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
+  {{- return({'rounds': rounds, 'labels': rewritten}) -}}
+{% endmacro %}
+
+{# Leaves one label per node in the scratch table labels_1 and returns the number of rounds.
+
+   Each round every node points to the smallest key in its neighbourhood, then to where that one points; the edges between the
+   nodes pointed to are the next, much smaller graph. Keys are hashes, so that no order of the source's ids can make a chain
+   shrink by one node a round. The smallest key of a component survives every round. Every round's pointers are kept and composed
+   backwards at the end. #}
 {% macro contract_graph(edges_sql) %}
   {%- set most = setting('identity_max_rounds') -%}
   {%- set state = namespace(rounds=0, left=1) -%}

@@ -3,7 +3,7 @@
 with
 
 members as (
-    select node_key, component_key, membership from {{ ref('int_identity__components') }}
+    select node_key, valid_from, valid_to, customer_id, membership from {{ ref('int_identity__members') }}
 ),
 
 final as (
@@ -11,16 +11,15 @@ final as (
         i.id_type,
         i.id_scope,
         i.id_value,
-        c.customer_id,
-        cast('1900-01-01 00:00:00' as timestamp) as valid_from,
-        cast(null as timestamp) as valid_to,
+        m.customer_id,
+        m.valid_from,
+        m.valid_to,
         m.membership as rule,
         i.first_seen_at,
         i.last_seen_at,
         i.record_count
     from members as m
     inner join {{ ref('int_identity__identifiers') }} as i on i.node_key = m.node_key
-    inner join {{ ref('int_identity__customer_ids') }} as c on c.component_key = m.component_key
 )
 
 select * from final

@@ -4,17 +4,17 @@
 with
 
 observations as (
-    select sighting_key, node_key, member_number, member_count from {{ ref('int_identity__observations') }}
+    select sighting_key, node_key, first_seen_at, last_seen_at, record_count, member_number, member_count
+    from {{ ref('int_identity__node_observations') }}
 ),
 
 sightings as (
-    select sighting_key, entity, source_system, first_seen_at, last_seen_at, record_count
-    from {{ ref('int_identity__sightings') }}
+    select sighting_key, entity, source_system from {{ ref('int_identity__sightings') }}
 ),
 
 statements as (
     select node_a, node_b, source_system, action, first_stated_at, last_stated_at, statement_count
-    from {{ ref('int_identity__statements') }}
+    from {{ ref('int_identity__node_statements') }}
     where action in ('bind', 'login', 'must')
 ),
 
@@ -22,12 +22,18 @@ pairs as (
     select
         least(a.node_key, b.node_key) as node_a,
         greatest(a.node_key, b.node_key) as node_b,
-        a.sighting_key
+        a.sighting_key,
+        greatest(a.first_seen_at, b.first_seen_at) as first_seen_at,
+        least(a.last_seen_at, b.last_seen_at) as last_seen_at,
+        a.record_count
     from observations as a
     inner join observations as b
         on b.sighting_key = a.sighting_key and b.member_number > a.member_number
     -- Every pair of a record, as long as the number of pairs stays small: a hostile record could name thousands.
-    where a.member_count <= {{ widest }} or a.member_number = 1
+    where
+        (a.member_count <= {{ widest }} or a.member_number = 1)
+        -- Periods of two values that moved must overlap.
+        and coalesce(greatest(a.first_seen_at, b.first_seen_at) <= least(a.last_seen_at, b.last_seen_at), true)
 ),
 
 evidence as (
@@ -36,9 +42,9 @@ evidence as (
         p.node_b,
         s.source_system,
         s.entity as rule,
-        s.first_seen_at,
-        s.last_seen_at,
-        s.record_count
+        p.first_seen_at,
+        p.last_seen_at,
+        p.record_count
     from pairs as p
     inner join sightings as s on s.sighting_key = p.sighting_key
 

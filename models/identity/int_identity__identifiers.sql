@@ -1,21 +1,13 @@
--- One row per node of the identity graph, an account or an identifier, with its rule and why it may link nobody.
--- A blocked value (placeholder, masked number, role mailbox, switchboard, listed) is nobody's: it never makes a customer.
+-- One row per node of the identity graph: an account or an identifier, in one period of its value, with its rule and why it may
+-- link nobody. A blocked value (placeholder, masked number, role mailbox, switchboard, listed) is nobody's: it never makes a customer.
 with
 
-observations as (
-    select sighting_key, node_key, id_type, id_scope, id_value, flag from {{ ref('int_identity__observations') }}
-),
-
-sightings as (
-    select sighting_key, first_seen_at, last_seen_at, record_count from {{ ref('int_identity__sightings') }}
-),
-
 statements as (
-    select * from {{ ref('int_identity__statements') }}
+    select * from {{ ref('int_identity__node_statements') }}
 ),
 
 rules as (
-    select id_type, strength, priority, may_key, link_mode, max_customers_per_value from {{ ref('id_type_rule') }}
+    select * from {{ ref('id_type_rule') }}
 ),
 
 blocklist as (
@@ -24,26 +16,31 @@ blocklist as (
 
 seen as (
     select
-        o.node_key,
-        o.id_type,
-        o.id_scope,
-        o.id_value,
-        o.flag,
-        s.first_seen_at,
-        s.last_seen_at,
-        s.record_count
-    from observations as o
-    inner join sightings as s on s.sighting_key = o.sighting_key
+        node_key,
+        value_key,
+        id_type,
+        id_scope,
+        id_value,
+        flag,
+        valid_from,
+        valid_to,
+        first_seen_at,
+        last_seen_at,
+        record_count
+    from {{ ref('int_identity__node_observations') }}
 
     {% for side in ['left', 'right'] -%}
     union all
 
     select
-        {{ side }}_key as node_key,
+        {{ side }}_node as node_key,
+        {{ side }}_key as value_key,
         {{ side }}_type as id_type,
         {{ side }}_scope as id_scope,
         {{ side }}_value as id_value,
         cast(null as string) as flag,
+        {{ side }}_from as valid_from,
+        {{ side }}_to as valid_to,
         first_stated_at as first_seen_at,
         last_stated_at as last_seen_at,
         statement_count as record_count
@@ -54,10 +51,13 @@ seen as (
 nodes as (
     select
         node_key,
+        min(value_key) as value_key,
         min(id_type) as id_type,
         min(id_scope) as id_scope,
         min(id_value) as id_value,
         max(flag) as flag,
+        coalesce(min(valid_from), {{ beginning_of_time() }}) as valid_from,
+        max(valid_to) as valid_to,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at,
         cast(sum(record_count) as bigint) as record_count
@@ -68,9 +68,12 @@ nodes as (
 final as (
     select
         n.node_key,
+        n.value_key,
         n.id_type,
         n.id_scope,
         n.id_value,
+        n.valid_from,
+        n.valid_to,
         n.first_seen_at,
         n.last_seen_at,
         n.record_count,
@@ -79,6 +82,8 @@ final as (
         case when n.id_type = 'account' then 0 else coalesce(r.priority, 999) end as priority,
         n.id_type = 'account' or coalesce(r.may_key, false) as may_key,
         r.max_customers_per_value,
+        r.max_values_per_customer,
+        r.shared_to_exceed,
         case
             when n.id_type = 'account' then null
             when r.id_type is null then 'unknown_type'

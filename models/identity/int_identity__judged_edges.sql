@@ -1,5 +1,6 @@
 -- One row per edge of evidence, with its kind and the reason for which a guard refuses it, NULL when it counts.
--- A manual rule comes before every guard, and of two manual rules the separating one.
+-- A manual rule comes before every guard, and of two manual rules the separating one. What a source unbound is no reason here: the
+-- value's next period is another node.
 with
 
 edges as (
@@ -18,11 +19,9 @@ separations as (
     select
         node_a,
         node_b,
-        max(case when action = 'cannot' then 1 else 0 end) as cannot_count,
-        max(case when action = 'never' then 1 else 0 end) as never_count,
-        max(holds_until) as unbound_until
-    from {{ ref('int_identity__statements') }}
-    where action in ('cannot', 'never', 'unbind')
+        max(case when action = 'cannot' then 1 else 0 end) as cannot_count
+    from {{ ref('int_identity__node_statements') }}
+    where action in ('cannot', 'never')
     group by node_a, node_b
 ),
 
@@ -43,8 +42,7 @@ final as (
         case
             when s.cannot_count = 1 then 'cannot'
             when e.rule = 'must' then null
-            when s.never_count = 1 then 'never'
-            when s.unbound_until is not null and coalesce(e.last_seen_at <= s.unbound_until, true) then 'unbound'
+            when s.cannot_count = 0 then 'never'
             else coalesce(a.blocked_reason, b.blocked_reason, c.crowded_reason, d.crowded_reason)
         end as reason
     from edges as e

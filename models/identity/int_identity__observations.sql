@@ -1,9 +1,10 @@
--- One row per sighting and node of the identity graph: an identifier, or the account that the record names.
--- The first member is the strongest one; a record with very many identifiers is tied to it instead of to all of them.
+-- One row per sighting and value that it names: an identifier, or the account of the record. The first member is the strongest
+-- one; a record with very many identifiers is tied to it instead of to all of them.
 with
 
 sightings as (
-    select sighting_key, account_system, account_id, ids from {{ ref('int_identity__sightings') }}
+    select sighting_key, account_system, account_id, ids, first_seen_at, last_seen_at, record_count
+    from {{ ref('int_identity__sightings') }}
 ),
 
 rules as (
@@ -46,11 +47,14 @@ distinct_members as (
 final as (
     select
         m.sighting_key,
-        {{ node_key("concat_ws('|', m.id_type, m.id_scope, m.id_value)") }} as node_key,
+        {{ node_key("concat_ws('|', m.id_type, m.id_scope, m.id_value)") }} as value_key,
         m.id_type,
         m.id_scope,
         m.id_value,
         m.flag,
+        s.first_seen_at,
+        s.last_seen_at,
+        s.record_count,
         row_number() over (
             partition by m.sighting_key
             order by
@@ -61,6 +65,7 @@ final as (
         ) as member_number,
         count(*) over (partition by m.sighting_key) as member_count
     from distinct_members as m
+    inner join sightings as s on s.sighting_key = m.sighting_key
     left join rules as r on r.id_type = m.id_type
 )
 

@@ -2,12 +2,19 @@
 with
 
 edges as (
-    select node_a, node_b, source_system, rule, kind, first_seen_at, last_seen_at, record_count, reason
-    from {{ ref('int_identity__judged_edges') }}
+    select * from {{ ref('int_identity__judged_edges') }}
 ),
 
-components as (
-    select node_key, component_key from {{ ref('int_identity__components') }}
+cut as (
+    select node_a, node_b, reason from {{ ref('int_identity__cut') }} where not is_joined
+),
+
+together as (
+    select distinct e.node_a, e.node_b
+    from edges as e
+    inner join {{ ref('int_identity__components') }} as a on a.node_key = e.node_a
+    inner join {{ ref('int_identity__components') }} as b on b.node_key = e.node_b and b.component_key = a.component_key
+    where e.reason is null
 ),
 
 final as (
@@ -20,12 +27,12 @@ final as (
         e.first_seen_at,
         e.last_seen_at,
         e.record_count,
-        -- What passed every guard and still joins nobody hangs on a weak identifier that names several persons.
-        coalesce(e.reason, 'shared_weak_identifier') as reason
+        -- What passed every guard and still joins nobody hangs on a weak identifier that another person has, or too many.
+        coalesce(e.reason, c.reason, 'shared_weak_identifier') as reason
     from edges as e
-    left join components as a on a.node_key = e.node_a
-    left join components as b on b.node_key = e.node_b
-    where e.reason is not null or a.component_key is distinct from b.component_key
+    left join cut as c on c.node_a = e.node_a and c.node_b = e.node_b
+    left join together as t on t.node_a = e.node_a and t.node_b = e.node_b
+    where e.reason is not null or t.node_a is null
 )
 
 select * from final

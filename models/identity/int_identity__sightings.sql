@@ -18,8 +18,8 @@ from_{{ entity }} as (
             source_system,
             {{ columns.account_ref }} as account_ref,
             {{ columns.ids or 'cast(null as string)' }} as ids,
-            {{ columns.seen_at }} as seen_at
-        from {{ ref('unified_' ~ (columns.relation or entity)) }}
+            {{ seen_at('r', entity) }} as seen_at
+        from {{ ref('unified_' ~ (columns.relation or entity)) }} as r
         where not is_deleted
     ) as records
     where account_ref is not null or ids is not null

@@ -1,5 +1,5 @@
 -- One row per statement about two identifiers: what a source says (bind, login, unbind, never) and what a person ordered
--- (must, cannot). `holds_until` is the last moment whose evidence a separating statement refuses, NULL for all of it.
+-- (must, cannot).
 -- A manual rule counts from valid_from until valid_to, looked at from the newest record that identifies anybody.
 with
 
@@ -66,7 +66,6 @@ final as (
         right_value,
         min(stated_at) as first_stated_at,
         max(stated_at) as last_stated_at,
-        case when action = 'unbind' then max(stated_at) end as holds_until,
         cast(count(*) as bigint) as statement_count
     from keyed
     where left_key <> right_key

@@ -1,28 +1,20 @@
--- One row per node that is a person's own: accounts, strong and medium identifiers, with the component it belongs to.
--- A crowded account still stands for itself; a crowded identifier stands for nobody.
+-- One row per node that is a person's own, with the component it belongs to once every limit holds.
 with
 
-identifiers as (
-    select node_key, is_account, strength from {{ ref('int_identity__identifiers') }} where blocked_reason is null
+plain as (
+    select node_key, component_key from {{ ref('int_identity__plain_components') }}
 ),
 
-crowded as (
-    select node_key from {{ ref('int_identity__crowded') }}
+cut as (
+    select node_key, component_key from {{ ref('int_identity__cut_components') }}
 ),
 
 final as (
-    select node_a, node_b
-    from {{ ref('int_identity__judged_edges') }}
-    where kind = 'strong' and reason is null
-
-    union all
-
     select
-        i.node_key as node_a,
-        i.node_key as node_b
-    from identifiers as i
-    left join crowded as c on c.node_key = i.node_key
-    where i.strength <> 'weak' and (i.is_account or c.node_key is null)
+        p.node_key,
+        coalesce(c.component_key, p.component_key) as component_key
+    from plain as p
+    left join cut as c on c.node_key = p.node_key
 )
 
 select * from final

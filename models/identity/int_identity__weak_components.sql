@@ -1,8 +1,25 @@
--- One row per weak identifier that belongs to no known person, with the anonymous component it makes with others like it.
+-- One row per weak identifier that is an anonymous visitor's at least for a time, with the component it makes with others like it.
+-- Only those that never belong to a known person tie each other.
 with
 
 links as (
-    select node_key, outcome from {{ ref('int_identity__weak_links') }} where outcome in ('free', 'shared')
+    select
+        node_key,
+        max(case when component_key is not null then 1 else 0 end) as known_count,
+        max(case when component_key is null then 1 else 0 end) as anonymous_count
+    from {{ ref('int_identity__weak_links') }}
+    group by node_key
+),
+
+crowded_out as (
+    select distinct node_key from {{ ref('int_identity__weak_meetings') }} where meeting <> 'own'
+),
+
+free as (
+    select l.node_key
+    from links as l
+    left join crowded_out as c on c.node_key = l.node_key
+    where l.known_count = 0 and c.node_key is null
 ),
 
 edges as (
@@ -14,12 +31,12 @@ edges as (
 final as (
     select e.node_a, e.node_b
     from edges as e
-    inner join links as a on a.node_key = e.node_a and a.outcome = 'free'
-    inner join links as b on b.node_key = e.node_b and b.outcome = 'free'
+    inner join free as a on a.node_key = e.node_a
+    inner join free as b on b.node_key = e.node_b
 
     union all
 
-    select node_key as node_a, node_key as node_b from links
+    select node_key as node_a, node_key as node_b from links where anonymous_count = 1
 )
 
 select * from final

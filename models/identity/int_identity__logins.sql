@@ -1,0 +1,66 @@
+-- One row per weak identifier that several persons use, person and moment at which a record or a login names both. Only for
+-- shared ones: who uses a device alone needs no moment, and the records are read once more for this.
+with
+
+shared as (
+    select node_key, component_key from {{ ref('int_identity__weak_meetings') }} where meeting = 'shared'
+),
+
+observations as (
+    select sighting_key, node_key from {{ ref('int_identity__node_observations') }}
+),
+
+named as (
+    select distinct
+        s.node_key,
+        s.component_key,
+        o.sighting_key
+    from shared as s
+    inner join observations as o on o.node_key = s.node_key
+    inner join observations as p on p.sighting_key = o.sighting_key
+    inner join {{ ref('int_identity__strong_components') }} as c
+        on c.node_key = p.node_key and c.component_key = s.component_key
+),
+
+sets as (
+    select n.node_key, n.component_key, s.entity, s.source_system, coalesce(s.account_ref, '') as account_ref, coalesce(s.ids, '') as ids
+    from named as n
+    inner join {{ ref('int_identity__sightings') }} as s on s.sighting_key = n.sighting_key
+),
+
+moments as (
+    {% for entity, columns in person_columns().items() if columns.ids -%}
+    select
+        s.node_key,
+        s.component_key,
+        {{ seen_at('r', entity) }} as login_at
+    from {{ ref('unified_' ~ (columns.relation or entity)) }} as r
+    inner join sets as s
+        on s.entity = '{{ entity }}'
+        and s.source_system = r.source_system
+        and s.account_ref = coalesce(r.{{ columns.account_ref }}, '')
+        and s.ids = coalesce(r.{{ columns.ids }}, '')
+    where not r.is_deleted
+
+    union all
+
+    {% endfor -%}
+    select
+        s.node_key,
+        s.component_key,
+        e.last_stated_at as login_at
+    from shared as s
+    inner join {{ ref('int_identity__node_statements') }} as e on s.node_key = e.node_a or s.node_key = e.node_b
+    inner join {{ ref('int_identity__strong_components') }} as c
+        on c.node_key = case when s.node_key = e.node_a then e.node_b else e.node_a end
+        and c.component_key = s.component_key
+    where e.action in ('bind', 'login')
+),
+
+final as (
+    select distinct node_key, component_key, login_at
+    from moments
+    where login_at is not null
+)
+
+select * from final
