@@ -22,7 +22,7 @@ MAY_READ = {
 NAMES = {
     "staging": r"stg_[a-z0-9]+__[a-z_]+$",
     "unified": r"(unified|quarantine)_[a-z_]+$|int_unified__[a-z_]+$",
-    "identity": r"(int_identity__|bridge_|dim_)[a-z_]+$",
+    "identity": r"(int_identity__|identity_|bridge_|dim_)[a-z_]+$",
     "core": r"(dim|fct|bridge)_[a-z_]+$|int_core__[a-z_]+$",
     "marts": r"(?!stg_|int_|dim_|fct_)[a-z]+(_[a-z0-9]+)+$|int_[a-z]+__[a-z_]+$",
 }
