@@ -1,4 +1,4 @@
-"""The command line: `perennial demo | run | land | build | publish | report | status`.
+"""The command line: `perennial demo | run | land | build | publish | report | status | explain`.
 
 Dagster and dbt take seconds to import, so everything that can refuse a request does so before them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import sys
 import time
@@ -32,6 +33,23 @@ from orchestration.runtime.settings import (
 
 INTERRUPTED = "DagsterExecutionInterruptedError"
 PUBLISHED, NOT_PUBLISHED, WRONG_USE, TOO_MANY_REFUSED = 0, 1, 2, 3
+
+EXPLAIN_EXAMPLES = """examples:
+  perennial explain phone:13812345678 account@shopify:6500000000024
+  perennial explain wx_openid@wxapp1:oABCdef email:token:4693a373
+  perennial explain c_6655326d5c2a4e272db25219
+  perennial explain email:lin@example.cn --reveal
+  perennial explain --bridges --limit 50
+
+An identifier is type:value or type@scope:value, with the value as files hold it; the scope may be
+left out when the value is found in one scope only. type:token:<token> needs no key, and the
+beginning of the token is enough. An account is account@source_system:source_record_id.
+
+exit codes:
+  0  explained
+  1  a run holds the warehouse
+  2  wrong use, or there is nothing to explain
+"""
 
 EXIT_CODES = """exit codes:
   0  done (run: published)
@@ -111,6 +129,26 @@ def make_parser() -> Parser:
     command("publish", publish_command, "publish the last build if it passes the audit")
     command("report", report_command, "draw the report from the published file")
     command("status", status_command, "show files, quarantine, last version, reconciliation")
+    explain = command(
+        "explain", explain_command, "say why two identifiers are one customer, weakest link first"
+    )
+    explain.epilog = EXPLAIN_EXAMPLES
+    explain.add_argument(
+        "asked", nargs="*", metavar="ID", help="two identifiers, or one, or a customer id"
+    )
+    explain.add_argument(
+        "--bridges", action="store_true", help="the weakest spots of all customers instead"
+    )
+    explain.add_argument(
+        "--reveal", action="store_true", help="show raw values from the vault; needs the key"
+    )
+    explain.add_argument(
+        "--on", metavar="DAY", help="whose a value was on this day (default: who has it last)"
+    )
+    explain.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="lines of a list, 0 for all; default 20"
+    )
+    explain.add_argument("--json", action="store_true", help="the same as JSON, for scripts")
 
     for sub in (run, build):
         sub.add_argument(
@@ -225,6 +263,29 @@ def status_command(_: argparse.Namespace) -> int:
     from orchestration.serving.status import status_screen
 
     print(status_screen(DataPaths.from_environment()))
+    return PUBLISHED
+
+
+def explain_command(options: argparse.Namespace) -> int:
+    """Explain two identifiers, or one customer, or list the weakest spots of all."""
+    from orchestration.identity.explain import explain, weakest_spots
+    from orchestration.identity.screen import write_answer
+
+    paths = DataPaths.from_environment()
+    most = options.limit or None
+    if options.limit < 0:
+        raise UserError(f"--limit must be 0 (all) or more, not {options.limit}.")
+    if options.bridges and not options.asked:
+        answer = weakest_spots(paths, most, options.reveal)
+    elif options.bridges or not 1 <= len(options.asked) <= 2:
+        raise UserError(
+            "explain takes two identifiers, or one, or a customer id, or --bridges alone; "
+            "see `perennial explain --help`."
+        )
+    else:
+        on = parse_day(options.on, "--on") if options.on else None
+        answer = explain(paths, options.asked, options.reveal, on)
+    print(json.dumps(answer, ensure_ascii=False) if options.json else write_answer(answer, most))
     return PUBLISHED
 
 

@@ -26,6 +26,7 @@ parts as (
         cut_a,
         cut_b,
         part_key,
+        min(node_key) as first_node,
         count(*) filter (where is_account) as account_count,
         count(*) filter (where strength = 'strong') as strong_count
     from placed
@@ -37,7 +38,7 @@ ranked as (
         *,
         row_number() over (
             partition by cut_a, cut_b
-            order by account_count desc nulls last, strong_count desc nulls last, part_key asc nulls last
+            order by account_count desc nulls last, strong_count desc nulls last, first_node asc nulls last
         ) as part_rank
     from parts
 ),

@@ -51,6 +51,17 @@ def run_lock(path: Path, run_id: str) -> Iterator[None]:
             file.truncate(0)
 
 
+def check_free(path: Path) -> None:
+    """Raise BlockedError that names the run which holds the lock file at `path`, if one does."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockedError(_who(path)) from None
+
+
 def _who(path: Path) -> str:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))

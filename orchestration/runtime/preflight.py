@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestration.errors import UserError
-from orchestration.runtime.lock import BlockedError
+from orchestration.runtime.lock import BlockedError, check_free
 from orchestration.runtime.paths import DataPaths
+
+if TYPE_CHECKING:
+    import duckdb
 
 # A rebuild writes every table anew beside the old one, and publishing copies the marts.
 ROOM_FOR_A_RUN = 3
@@ -84,6 +90,24 @@ def check_warehouse(paths: DataPaths) -> None:
             if time.monotonic() > end:
                 raise held from None
         time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def read_warehouse(paths: DataPaths) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The working database, read-only. Raises UserError where nothing was built, BlockedError
+    while a run or somebody else holds it."""
+    if not paths.warehouse.is_file():
+        raise UserError(f"Nothing has been built under {paths.root}; run `perennial run` first.")
+    import duckdb
+
+    try:
+        connection = duckdb.connect(str(paths.warehouse), read_only=True)
+    except duckdb.Error as error:
+        check_free(paths.lock)
+        raise lock_error(str(error), paths) or _unreadable(paths) from None
+    with connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
 
 
 def lock_error(message: str, paths: DataPaths) -> BlockedError | None:
