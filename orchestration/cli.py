@@ -143,7 +143,9 @@ def make_parser() -> Parser:
         "--reveal", action="store_true", help="show raw values from the vault; needs the key"
     )
     explain.add_argument(
-        "--on", metavar="DAY", help="whose a value was on this day (default: who has it last)"
+        "--on",
+        metavar="DAY",
+        help="whose a value was at the end of this day (default: any time, the last first)",
     )
     explain.add_argument(
         "--limit", type=int, default=20, metavar="N", help="lines of a list, 0 for all; default 20"

@@ -64,38 +64,25 @@ side_nodes as (
     where p.cut_a = p.cut_b
 ),
 
-edges as (
-    select node_a, node_b, source_system, rule, first_seen_at, last_seen_at, record_count
-    from {{ ref('int_identity__judged_edges') }}
-    where kind = 'strong' and reason is null
-),
-
-evidence as (
-    select b.cut_a, b.cut_b, e.node_a, e.node_b, e.source_system, e.rule, e.first_seen_at, e.last_seen_at, e.record_count
+pairs as (
+    select b.cut_a, b.cut_b, l.node_a, l.node_b, l.weaker_priority, l.record_count
     from bridges as b
-    inner join edges as e on e.node_a = b.cut_a and e.node_b = b.cut_b
+    inner join {{ ref('int_identity__links') }} as l on l.node_a = b.cut_a and l.node_b = b.cut_b
 
     union all
 
-    select s.cut_a, s.cut_b, e.node_a, e.node_b, e.source_system, e.rule, e.first_seen_at, e.last_seen_at, e.record_count
+    select s.cut_a, s.cut_b, l.node_a, l.node_b, l.weaker_priority, l.record_count
     from side_nodes as s
-    inner join edges as e on e.node_a = least(s.cut_a, s.node_key) and e.node_b = greatest(s.cut_a, s.node_key)
+    inner join bridges as b on b.cut_a = s.cut_a and b.cut_b = s.cut_b
+    inner join {{ ref('int_identity__links') }} as l
+        on l.node_a = least(s.cut_a, s.node_key) and l.node_b = greatest(s.cut_a, s.node_key)
 ),
 
-pairs as (
-    select
-        e.cut_a,
-        e.cut_b,
-        e.node_a,
-        e.node_b,
-        sum(e.record_count) as record_count,
-        min(e.first_seen_at) as first_seen_at,
-        max(e.last_seen_at) as last_seen_at,
-        max(greatest(a.priority, b.priority)) as priority
-    from evidence as e
-    inner join identifiers as a on a.node_key = e.node_a
-    inner join identifiers as b on b.node_key = e.node_b
-    group by e.cut_a, e.cut_b, e.node_a, e.node_b
+evidence as (
+    select p.cut_a, p.cut_b, e.source_system, e.rule, e.first_seen_at, e.last_seen_at
+    from pairs as p
+    inner join {{ ref('int_identity__judged_edges') }} as e on e.node_a = p.node_a and e.node_b = p.node_b
+    where e.kind = 'strong' and e.reason is null
 ),
 
 strength as (
@@ -104,9 +91,7 @@ strength as (
         cut_b,
         count(*) as link_count,
         max(record_count) as record_count,
-        min(first_seen_at) as first_seen_at,
-        max(last_seen_at) as last_seen_at,
-        min(priority) as priority
+        min(weaker_priority) as priority
     from pairs
     group by cut_a, cut_b
 ),
@@ -116,8 +101,20 @@ sources as (
         cut_a,
         cut_b,
         count(distinct source_system) as source_count,
-        {{ join_sorted("source_system || ' ' || rule", ', ') }} as evidence
-    from (select distinct cut_a, cut_b, source_system, rule from evidence) as distinct_sources
+        {{ join_sorted("source_system || ' ' || rule", ', ') }} as evidence,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
+    from (
+        select
+            cut_a,
+            cut_b,
+            source_system,
+            rule,
+            min(first_seen_at) as first_seen_at,
+            max(last_seen_at) as last_seen_at
+        from evidence
+        group by cut_a, cut_b, source_system, rule
+    ) as distinct_sources
     group by cut_a, cut_b
 ),
 
@@ -149,8 +146,8 @@ final as (
         cast(s.link_count as bigint) as link_count,
         cast(s.record_count as bigint) as record_count,
         o.evidence,
-        s.first_seen_at,
-        s.last_seen_at
+        o.first_seen_at,
+        o.last_seen_at
     from bridges as b
     inner join {{ ref('int_identity__customer_ids') }} as c on c.component_key = b.component_key
     inner join strength as s on s.cut_a = b.cut_a and s.cut_b = b.cut_b

@@ -10,9 +10,8 @@ nodes as (
         c.node_key,
         i.is_account,
         i.strength
-    from {{ ref('int_identity__components') }} as c
+    from {{ ref('int_identity__strong_components') }} as c
     inner join {{ ref('int_identity__identifiers') }} as i on i.node_key = c.node_key
-    where c.membership = 'strong'
 ),
 
 customers as (
@@ -32,26 +31,16 @@ members as (
 ),
 
 links as (
-    select
-        a.component_key,
-        e.node_a,
-        e.node_b,
-        max(e.rule) filter (where e.rule = 'must') as manual_rule
-    from {{ ref('int_identity__judged_edges') }} as e
-    inner join members as a on a.node_key = e.node_a
-    inner join members as b on b.node_key = e.node_b and b.component_key = a.component_key
-    where e.kind = 'strong' and e.reason is null
-    group by a.component_key, e.node_a, e.node_b
+    select a.component_key, l.node_a, l.node_b, l.is_must
+    from {{ ref('int_identity__links') }} as l
+    inner join members as a on a.node_key = l.node_a
+    inner join members as b on b.node_key = l.node_b and b.component_key = a.component_key
 ),
 
 directed as (
-    select component_key, node_a as node_key, node_b as neighbour_key, manual_rule from links
+    select component_key, node_a as node_key, node_b as neighbour_key, is_must from links
     union all
-    select component_key, node_b as node_key, node_a as neighbour_key, manual_rule from links
-),
-
-degrees as (
-    select node_key, count(*) as degree from directed group by node_key
+    select component_key, node_b as node_key, node_a as neighbour_key, is_must from links
 ),
 
 ways_round as (
@@ -67,18 +56,17 @@ tied as (
         d.component_key,
         d.node_key,
         d.neighbour_key,
-        d.manual_rule,
-        g.degree,
+        d.is_must,
+        count(*) over (partition by d.node_key) as degree,
         coalesce(w.way_count, 0) as way_count
     from directed as d
-    inner join degrees as g on g.node_key = d.node_key
     left join ways_round as w on w.node_key = d.node_key and w.neighbour_key = d.neighbour_key
 ),
 
 candidates as (
     select component_key, node_key as cut_a, neighbour_key as cut_b
     from tied
-    where way_count = 0 and node_key < neighbour_key and manual_rule is null
+    where way_count = 0 and node_key < neighbour_key and not is_must
 
     union all
 

@@ -8,9 +8,7 @@ candidates as (
 ),
 
 links as (
-    select distinct node_a, node_b
-    from {{ ref('int_identity__judged_edges') }}
-    where kind = 'strong' and reason is null
+    select node_a, node_b from {{ ref('int_identity__links') }}
 ),
 
 final as (

@@ -84,8 +84,18 @@ class _Question:
 
     def pair(self, left: str, right: str) -> Answer:
         """Two identifiers: the path between them, or the evidence that was not enough."""
-        a, b = self._find(left, "first "), self._find(right, "second ")
-        if a.key == b.key:
+        lefts, rights = self._find(left, "first "), self._find(right, "second ")
+        # A value that moved is several customers' in turn; what they ever shared is the answer.
+        a, b = next(
+            (
+                (a, b)
+                for a in lefts
+                for b in rights
+                if a.component_key == b.component_key is not None
+            ),
+            (lefts[0], rights[0]),
+        )
+        if a.key == b.key or a.value_key == b.value_key:
             raise UserError("Both are the same identifier, or one customer; give two of them.")
         answer: Answer = {
             "question": "pair",
@@ -94,6 +104,7 @@ class _Question:
             "weakest": None,
             "path": [],
             "separated_by": [],
+            "shared_in_turn": [],
             "rejected": [],
         }
         if answer["is_one_customer"]:
@@ -105,7 +116,10 @@ class _Question:
             sides = [self._side(node) for node in (a, b)]
             rejected = self.identity.rejected(*sides)
             stated = self.identity.separations(*sides)
-            describe = self._describer([a, b], rejected, [key for row in stated for key in row[:2]])
+            shared = sorted(set(sides[0]) & set(sides[1]))
+            named = [key for row in stated for key in row[:2]]
+            describe = self._describer([a, b], rejected, [*shared, *named])
+            answer["shared_in_turn"] = [describe.identifier(key) for key in shared]
             answer["rejected"] = [describe.link(link) for link in rejected]
             answer["separated_by"] = [
                 {
@@ -118,7 +132,12 @@ class _Question:
                 for node_a, node_b, source, action, moment in stated
             ]
         answer["asked"] = [
-            describe.identifier(node.key) | {"nobody_because": self._nobody(node)}
+            describe.identifier(node.key)
+            | {
+                "customer_id": node.customer_id,
+                "nobody_because": self._nobody(node),
+                "periods": self._periods(node),
+            }
             for node in (a, b)
         ]
         return answer
@@ -136,7 +155,7 @@ class _Question:
             elif became is None:
                 raise UserError(_no_such_customer("The "))
         else:
-            node = self._find(text)
+            node = self._find(text)[0]
             customer_id = node.customer_id
             if customer_id is None:
                 refused = self.identity.refusals(node.key)
@@ -147,11 +166,15 @@ class _Question:
                     "rejected": [describe.link(link) for link in refused],
                 }
         row = self.identity.customer(customer_id) if customer_id else None
-        nodes = self.identity.nodes("c.customer_id = ?", customer_id) if row else []
+        nodes = self.identity.nodes("m.customer_id = ?", customer_id) if row else []
         links = self.identity.links(row["component_key"]) if row else []
-        former = self.identity.former(customer_id) if row else []
-        events = [*former, *([became] if became else [])]
-        causes = [key for e in events for key in (e.node_a, e.node_b) if key is not None]
+        past = self.identity.past(customer_id) if row else []
+        causes = {
+            key
+            for event in (*past, *([became] if became else []))
+            for key in (event.node_a, event.node_b)
+            if key is not None
+        }
         describe = self._describer(nodes, links, causes)
         return {
             "question": "customer",
@@ -162,7 +185,8 @@ class _Question:
             "identifier_count": row["identifier_count"] if row else 0,
             "first_seen_at": _iso(row["first_seen_at"]) if row else None,
             "last_seen_at": _iso(row["last_seen_at"]) if row else None,
-            "former_ids": [describe.event(event) for event in former],
+            "history": [describe.event(e) for e in past if e.customer_id == customer_id],
+            "former_ids": [describe.event(e) for e in past if e.customer_id != customer_id],
             "identifiers": [describe.node(node) for node in nodes],
             "links": [describe.link(link) for link in reversed(links)],
             "bridges": self._bridges(customer_id, None) if row else [],
@@ -170,15 +194,9 @@ class _Question:
 
     def review(self, most: int | None) -> Answer:
         """The worst bridges of all customers."""
-        if not self.identity.has("identity_review"):
-            raise UserError(
-                "The table identity_review has not been built; run `perennial run` first."
-            )
         return {"question": "review", "bridges": self._bridges(None, most)}
 
     def _bridges(self, customer_id: str | None, most: int | None) -> list[Answer]:
-        if not self.identity.has("identity_review"):
-            return []
         rows = self.identity.bridges(customer_id, most)
         ends = [(r[f"{o}id_type"], r[f"{o}id_scope"], r[f"{o}id_value"]) for r in rows
                 for o in ("", "other_") if r[f"{o}id_type"] is not None]  # fmt: skip
@@ -198,15 +216,16 @@ class _Question:
             shown.append(bridge)
         return shown
 
-    def _find(self, text: str, which: str = "") -> Node:
-        """The node that a spelling names; for a customer id, its anchor."""
+    def _find(self, text: str, which: str = "") -> list[Node]:
+        """The node that a spelling names, in each of its periods, the last first (with `on`: the
+        one of that day); for a customer id, a node of the customer."""
         if is_customer_id(text):
             became = self.identity.became(text.strip())
             current = became.current_customer_id if became else text.strip()
             row = self.identity.customer(current) if current else None
             if row is None:
                 raise UserError(_no_such_customer(f"The {which}"))
-            return self.identity.nodes("i.node_key = ?", row["anchor_key"])[0]
+            return self.identity.nodes("m.customer_id = ?", current)[:1]
         spelled = read_identifier(text)
         known = {ACCOUNT, *self.rules.normalisers}
         if spelled.id_type not in known:
@@ -242,8 +261,8 @@ class _Question:
 
     def _only(
         self, found: list[Node], which: str, id_type: str, scope: str | None, scopes: list[str]
-    ) -> Node:
-        """The one node among those that a spelling fits, or a sentence."""
+    ) -> list[Node]:
+        """Those of one value among the nodes that a spelling fits, or a sentence."""
         named = {(node.id_scope, node.id_value) for node in found}
         if not named:
             where = f" with scope {scope}" if scope else ""
@@ -263,12 +282,12 @@ class _Question:
                 "give more of it."
             )
         if self.on is None:
-            return max(found, key=lambda node: (node.valid_to is None, node.valid_to or _EVER))
+            return sorted(found, key=lambda node: node.valid_from or _EVER, reverse=True)
         # The whole day belongs to the period that holds at its end.
         moment = datetime.combine(self.on + timedelta(days=1), time()) - timedelta(microseconds=1)
         for node in found:
             if (node.valid_from or _EVER) <= moment < (node.valid_to or datetime.max):
-                return node
+                return [node]
         raise UserError(f"The {which}identifier stood for nobody on {self.on}.")
 
     def _path(self, a: Node, b: Node) -> list[Link]:
@@ -284,7 +303,20 @@ class _Question:
         """All nodes of the customer, or the node alone where it is nobody's."""
         if node.component_key is None:
             return [node.key]
-        return [n.key for n in self.identity.nodes("n.component_key = ?", node.component_key)]
+        return [n.key for n in self.identity.nodes("m.component_key = ?", node.component_key)]
+
+    def _periods(self, node: Node) -> list[Answer]:
+        """Whose the value was in turn, [] for one that never moved."""
+        nodes = self.identity.nodes("i.value_key = ?", node.value_key)
+        periods = [
+            {
+                "customer_id": turn.customer_id,
+                "valid_from": _iso(turn.valid_from),
+                "valid_to": _iso(turn.valid_to),
+            }
+            for turn in sorted(nodes, key=lambda turn: turn.valid_from or _EVER)
+        ]
+        return periods if len(periods) > 1 else []
 
     def _nobody(self, node: Node) -> str | None:
         """Why a node belongs to no customer."""
@@ -322,13 +354,12 @@ class _Describer:
     def identifier(self, key: int) -> Answer:
         node = self._nodes.get(key)
         if node is None:
-            return {"identifier": "an identifier that is gone", "customer_id": None}
+            return {"identifier": "an identifier that is gone"}
         answer = {
             "identifier": write_identifier(node.id_type, node.id_scope, self._short[key]),
             "id_type": node.id_type,
             "id_scope": node.id_scope,
             "id_value": node.id_value,
-            "customer_id": node.customer_id,
         }
         if self._raw is not None:
             answer["raw"] = node.id_value if node.is_account else self._raw.get(node.id_value)

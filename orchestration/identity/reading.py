@@ -19,14 +19,23 @@ from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.preflight import read_warehouse
 
 LENGTHS = (8, 12, 16, 24)
-_PERIODS = ("valid_from", "valid_to")
+TABLES = (
+    *("int_identity__identifiers", "int_identity__members", "int_identity__customer_ids"),
+    *("int_identity__judged_edges", "int_identity__rejected_edges", "int_identity__statements"),
+    *("identity_id_history", "identity_review"),
+)
 
 
 @dataclass(frozen=True)
 class Node:
-    """An identifier or account in one period; `component_key` is None where it is nobody's."""
+    """An identifier or account in one period; `component_key` is None where it is nobody's.
+
+    Several nodes have one `value_key` where the value moved from one person to another, and one
+    node stands for several customers in turn where it is a shared device or cookie.
+    """
 
     key: int
+    value_key: int
     id_type: str
     id_scope: str
     id_value: str
@@ -62,33 +71,24 @@ class Identity:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._tables = {
-            table: {column for (column,) in self._ask(f"select name from pragma_table_info({at})")}
-            for table, at in self._ask(
-                "select table_name, '''identity.' || table_name || '''' "
-                "from duckdb_tables() where schema_name = 'identity'"
+        rows = self._ask("select table_name from duckdb_tables() where schema_name = 'identity'")
+        if missing := set(TABLES) - {table for (table,) in rows}:
+            raise UserError(
+                f"The warehouse lacks identity tables ({min(missing)}); run `perennial run` first."
             )
-        }
-
-    def has(self, table: str) -> bool:
-        return table in self._tables
 
     def nodes(self, condition: str, *values: Any) -> list[Node]:
-        """Nodes that a condition on identifiers `i`, components `n`, customers `c` picks."""
-        periods = [
-            f"i.{column}" if column in self._tables["int_identity__identifiers"] else "null"
-            for column in _PERIODS
-        ]
+        """Nodes that a condition on identifiers `i` and members `m` picks, one for each period."""
         rows = self._ask(
-            "select i.node_key, i.id_type, i.id_scope, i.id_value, i.is_account, i.priority, "
-            "i.blocked_reason, i.first_seen_at, i.last_seen_at, i.record_count, "
-            f"{', '.join(periods)}, n.component_key, n.membership, c.customer_id "
+            "select i.node_key, i.value_key, i.id_type, i.id_scope, i.id_value, i.is_account, "
+            "i.priority, i.blocked_reason, i.first_seen_at, i.last_seen_at, i.record_count, "
+            "coalesce(m.valid_from, i.valid_from), "
+            "case when m.node_key is null then i.valid_to else m.valid_to end, "
+            "m.component_key, m.membership, m.customer_id "
             "from identity.int_identity__identifiers as i "
-            "left join identity.int_identity__components as n on n.node_key = i.node_key "
-            "left join identity.int_identity__customer_ids as c "
-            "on c.component_key = n.component_key "
+            "left join identity.int_identity__members as m on m.node_key = i.node_key "
             f"where {condition} "
-            "order by i.priority, i.id_type, i.id_scope, i.id_value, i.node_key",
+            "order by i.priority, i.id_type, i.id_scope, i.id_value, i.node_key, m.valid_from",
             *values,
         )
         return [Node(*row) for row in rows]
@@ -100,10 +100,6 @@ class Identity:
             id_type,
         )
         return [scope for (scope,) in rows]
-
-    def types(self) -> set[str]:
-        rows = self._ask("select distinct id_type from identity.int_identity__identifiers")
-        return {id_type for (id_type,) in rows}
 
     def customer(self, customer_id: str) -> dict[str, Any] | None:
         """The row of a customer that is in use."""
@@ -121,15 +117,15 @@ class Identity:
     def links(self, component_key: int) -> list[Link]:
         """The accepted evidence inside one component, one link per pair, the strongest first."""
         rows = self._ask(
+            "with inside as (select distinct node_key from identity.int_identity__members "
+            "where component_key = ?) "
             "select e.node_a, e.node_b, greatest(a.priority, b.priority), e.source_system, "
             "e.rule, e.first_seen_at, e.last_seen_at, e.record_count "
             "from identity.int_identity__judged_edges as e "
-            "join identity.int_identity__components as m on m.node_key = e.node_a "
-            "join identity.int_identity__components as n "
-            "on n.node_key = e.node_b and n.component_key = m.component_key "
             "join identity.int_identity__identifiers as a on a.node_key = e.node_a "
             "join identity.int_identity__identifiers as b on b.node_key = e.node_b "
-            "where m.component_key = ? and e.reason is null "
+            "where e.node_a in (from inside) and e.node_b in (from inside) "
+            "and e.reason is null "
             "order by e.node_a, e.node_b, e.record_count desc, e.source_system, e.rule",
             component_key,
         )
@@ -177,17 +173,23 @@ class Identity:
         return sorted(_pairs(rows), key=lambda link: link.rank)
 
     def separations(
-        self, left: Iterable[int], right: Iterable[int]
+        self, left: Sequence[int], right: Sequence[int]
     ) -> list[tuple[int, int, str, str, datetime | None]]:
         """Statements that keep two sets of nodes apart: (node, node, source, action, when)."""
         return self._ask(
-            "select distinct node_a, node_b, source_system, action, last_stated_at "
-            "from identity.int_identity__statements "
-            "where action in ('cannot', 'never', 'unbind') "
-            "and ((list_contains($1, node_a) and list_contains($2, node_b)) "
-            "or (list_contains($2, node_a) and list_contains($1, node_b))) order by all",
-            list(left),
-            list(right),
+            "with ends as (select node_key, value_key, list_contains($1, node_key) as is_left, "
+            "list_contains($2, node_key) as is_right from identity.int_identity__identifiers "
+            "where is_left or is_right) "
+            "select min(a.node_key), min(b.node_key), s.source_system, s.action, "
+            "max(s.last_stated_at) "
+            "from identity.int_identity__statements as s "
+            "join ends as a on a.value_key = s.left_key "
+            "join ends as b on b.value_key = s.right_key "
+            "where s.action in ('cannot', 'never', 'unbind') "
+            "and ((a.is_left and b.is_right) or (a.is_right and b.is_left)) "
+            "group by s.left_key, s.right_key, s.source_system, s.action order by all",
+            left,
+            right,
         )
 
     def bridges(self, customer_id: str | None, most: int | None) -> list[dict[str, Any]]:
@@ -201,24 +203,23 @@ class Identity:
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def became(self, customer_id: str) -> Event | None:
-        """What a customer id stands for now, by the id history."""
-        events = self._events("customer_id = ?", customer_id)
+        """What a customer id stands for now, by the id history; None for no such id."""
+        events = self._events("customer_id = ? and valid_to is null", customer_id)
         return events[0] if events else None
 
-    def former(self, customer_id: str) -> list[Event]:
-        """Ids that were given up for this one."""
-        return self._events(
-            "current_customer_id = ? and customer_id <> ?", customer_id, customer_id
-        )
+    def past(self, customer_id: str) -> list[Event]:
+        """All that befell an id, the oldest first, then the ids that were given up for it."""
+        former = "current_customer_id = ? and customer_id <> ? and valid_to is null"
+        return [
+            *self._events("customer_id = ?", customer_id),
+            *self._events(former, customer_id, customer_id),
+        ]
 
     def _events(self, condition: str, *values: Any) -> list[Event]:
-        if not self.has("identity_id_history"):
-            return []
         rows = self._ask(
             "select customer_id, current_customer_id, event, valid_from, caused_by_node_a, "
             "caused_by_node_b, caused_by_rule, caused_by_source "
-            f"from identity.identity_id_history where {condition} and valid_to is null "
-            "order by valid_from, customer_id",
+            f"from identity.identity_id_history where {condition} order by valid_from, customer_id",
             *values,
         )
         return [Event(*row) for row in rows]
@@ -256,20 +257,7 @@ def open_identity(paths: DataPaths) -> Iterator[Identity]:
     """The identity tables, read-only; raises UserError when none were built, BlockedError when a
     run holds the warehouse."""
     with read_warehouse(paths) as connection:
-        identity = Identity(connection)
-        for table in (
-            "int_identity__identifiers",
-            "int_identity__components",
-            "int_identity__customer_ids",
-            "int_identity__judged_edges",
-            "int_identity__rejected_edges",
-        ):
-            if not identity.has(table):
-                raise UserError(
-                    f"The identity layer has not been built in {paths.warehouse}; run "
-                    "`perennial run` first."
-                )
-        yield identity
+        yield Identity(connection)
 
 
 def _pairs(rows: Iterable[tuple]) -> list[Link]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 Answer = dict[str, Any]
+_EVER = "1900-01-01 00:00:00"
 
 
 def write_answer(answer: Answer, most: int | None) -> str:
@@ -34,7 +35,11 @@ def _pair(answer: Answer, most: int | None) -> list[str]:
         ]
         for row in answer["separated_by"]
     ]
-    lines += _section("Kept apart by", stated, most) if stated else []
+    for end in (left, right):
+        lines += _section(f"{_name(end)} in turn", map(_turn, end["periods"]), most)
+    lines += _section("Kept apart by", stated, most)
+    shared = [[_name(end)] for end in answer["shared_in_turn"]]
+    lines += _section("Each one's for a time", shared, most)
     rejected = [_link(link) for link in answer["rejected"]]
     if rejected:
         return lines + _section("Rejected evidence between them, strongest first", rejected, most)
@@ -52,23 +57,23 @@ def _one(answer: Answer, most: int | None) -> list[str]:
         f"{_when(answer['first_seen_at'], answer['last_seen_at'])}"
     )
     nodes, links, bridges = answer["identifiers"], answer["links"], answer["bridges"]
-    if answer["former_ids"]:
-        lines += _section("Former ids", [[_event(event)] for event in answer["former_ids"]], most)
+    if len(answer["history"]) > 1:
+        lines += _section("History", [[_step(event)] for event in answer["history"]], most)
+    lines += _section("Former ids", [[_event(event)] for event in answer["former_ids"]], most)
     lines += _section(f"Identifiers ({len(nodes)})", map(_node, nodes), most)
-    if links:
-        lines += _section(f"Links ({len(links)}), weakest first", map(_link, links), most)
-    if bridges:
-        title = f"Without one of these it falls apart ({len(bridges)}), worst first"
-        lines += _section(title, map(_bridge, bridges), most)
-    return lines
+    lines += _section(f"Links ({len(links)}), weakest first", map(_link, links), most)
+    title = f"Without one of these it falls apart ({len(bridges)}), worst first"
+    return lines + _section(title, map(_bridge, bridges), most)
 
 
 def _nobodys(answer: Answer, most: int | None) -> list[str]:
     asked = answer["asked"]
-    lines = [f"{_name(asked)}: {_nobody(asked)}"]
-    if rejected := [_link(link) for link in answer["rejected"]]:
-        lines += _section("Rejected evidence, strongest first", rejected, most)
-    return lines
+    rejected = [_link(link) for link in answer["rejected"]]
+    return [
+        f"{_name(asked)}: {_nobody(asked)}",
+        *_section("In turn", map(_turn, asked["periods"]), most),
+        *_section("Rejected evidence, strongest first", rejected, most),
+    ]
 
 
 def _review(answer: Answer, _: int | None) -> list[str]:
@@ -92,6 +97,8 @@ _SCREENS: dict[str, Callable[[Answer, int | None], list[str]]] = {
 
 def _section(title: str, items: Any, most: int | None) -> list[str]:
     listed: Sequence[list[str]] = list(items)
+    if not listed:
+        return []
     lines = ["", title]
     for item in listed[:most]:
         lines += [f"  {line}" for line in item]
@@ -114,6 +121,8 @@ def _link(link: Answer) -> list[str]:
 
 def _node(node: Answer) -> list[str]:
     how = "" if node["membership"] == "strong" else f", {node['membership']}"
+    if node["valid_to"] or node["valid_from"] > _EVER:
+        how += f", held {_span(node)}"
     return [
         f"{_name(node)}: {_count(node['record_count'], 'record')}"
         f"{_when(node['first_seen_at'], node['last_seen_at'])}{how}"
@@ -139,15 +148,37 @@ def _size(bridge: Answer, part: str) -> str:
     )
 
 
+def _turn(period: Answer) -> list[str]:
+    return [f"{_span(period)}: {period['customer_id'] or 'nobody'}"]
+
+
+def _span(period: Answer) -> str:
+    first, last = period["valid_from"], period["valid_to"]
+    since = f"from {first[:16]}" if first > _EVER else ""
+    until = f"until {last[:16]}" if last else ""
+    return f"{since} {until}".strip() or "ever since"
+
+
 def _event(event: Answer) -> str:
     current = event["current_customer_id"]
     became = f"is {current} now" if current else "stands for nobody now"
+    what = f"{event['event']}{_when(event['at'], None)}{_cause(event)}"
+    return f"{event['customer_id']} {became}: {what}"
+
+
+def _step(event: Answer) -> str:
+    current = event["current_customer_id"]
+    into = f" into {current}" if event["event"] == "merged" else ""
+    return f"{event['at'][:10]}: {event['event']}{into}{_cause(event)}"
+
+
+def _cause(event: Answer) -> str:
     cause = ""
     if event["a"]:
         cause = f", because of {_name(event['a'])} -- {_name(event['b'])}"
     if event["rule"]:
-        cause += f" ({event['source_system'] or 'unknown source'} {event['rule']})"
-    return f"{event['customer_id']} {became}: {event['event']}{_when(event['at'], None)}{cause}"
+        cause += f" ({' '.join(filter(None, (event['source_system'], event['rule'])))})"
+    return cause
 
 
 def _name(end: Answer) -> str:

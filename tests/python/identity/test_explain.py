@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from landed import PROJECT, RULES, write_landed
-from test_components import IDENTITY, build
+from test_components import build
 
 from orchestration.cli import main
 from orchestration.identity.explain import explain
@@ -32,6 +32,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 TOKENS = Tokeniser(KEY.encode())
 GRAPHS = 120
 PHONE, OTHER_PHONE, GUEST_PHONE = "+8613812345678", "+8613912345678", "+8613712345678"
+MOVED_PHONE = "+8613612345678"
 MAILBOX = "lin@brand.cn"
 OLD, GONE = "c_" + "0" * 24, "c_" + "1" * 24
 
@@ -55,11 +56,11 @@ def record(number: str, day: str, account: str | None, *ids: dict, system: str =
     }
 
 
-def visit(number: str, account: str | None, *ids: dict) -> dict:
+def visit(number: str, account: str | None, *ids: dict, day: str = "2025-03-01") -> dict:
     return {
         "source_system": "site",
         "source_record_id": number,
-        "event_at": "2025-03-01 00:00:00",
+        "event_at": f"{day} 00:00:00",
         "event_name": "page_view",
         "account_ref": account,
         "ids": json.dumps(ids),
@@ -83,13 +84,28 @@ def people() -> dict[str, list[dict]]:
             record("o7", "2025-01-07", "a1", identifier("wx_openid", "same", "app2")),
             record("o8", "2025-01-08", "c1", identifier("phone", GUEST_PHONE)),
             record("o9", "2025-01-09", "c2", identifier("phone", GUEST_PHONE)),
+            record("o10", "2025-01-10", "d1", identifier("phone", MOVED_PHONE)),
+            record("o11", "2025-06-10", "d2", identifier("phone", MOVED_PHONE)),
+        ],
+        "identity_link": [
+            {
+                "source_system": "crm",
+                "source_record_id": "l1",
+                "action": "unbind",
+                "link_at": "2025-05-01 00:00:00",
+                "left_type": "account",
+                "left_scope": "shop",
+                "left_value": "d1",
+                "right_type": "phone",
+                "right_value": TOKENS.token("phone", "", MOVED_PHONE),
+            }
         ],
         "event": [
             visit("e1", "shop:a1", identifier("anonymous_id", "cookie", "site")),
             visit("e5", "shop:a1", identifier("anonymous_id", "cookie", "site")),
             visit("e2", None, *(identifier("anonymous_id", c, "site") for c in ("cookie", "old"))),
             visit("e3", "shop:a1", shared),
-            visit("e4", "shop:b1", shared),
+            visit("e4", "shop:b1", shared, day="2025-04-01"),
         ],
     }
 
@@ -152,7 +168,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "normalised": [PHONE],
     }
     pq.write_table(pa.table(raw), vault / "one.parquet")
-    build(root, *IDENTITY, "+identity_review")
+    build(root, "+identity_review", "+int_identity__members", "+int_identity__rejected_edges")
     return root
 
 
@@ -254,11 +270,13 @@ def test_two_customers_see_what_was_refused_between_them(
     assert not found["is_one_customer"]
     assert len(set(found["customers"])) == 2
     refused = Counter(item["reason"] for link in found["rejected"] for item in link["evidence"])
-    assert refused == {"role": 3, "shared_weak_identifier": 2}
+    assert refused == {"role": 3}
+    assert [end["id_type"] for end in found["shared_in_turn"]] == ["anonymous_id"]
     code, out, _ = perennial("account@shop:a1", "account@shop:b1")
     assert code == 0
     assert "are not one customer." in out
     assert "rejected: role" in out
+    assert "Each one's for a time" in out
 
 
 def test_a_manual_rule_between_two_customers_is_named(
@@ -271,6 +289,25 @@ def test_a_manual_rule_between_two_customers_is_named(
     (link,) = found["rejected"]
     assert [item["reason"] for item in link["evidence"]] == ["cannot"]
     assert "manual: cannot" in perennial("account@shop:c1", "account@shop:c2")[1]
+
+
+def test_a_value_that_moved_is_explained_to_each_of_its_persons(
+    perennial: Callable[..., tuple[int, str, str]], answer: Callable[..., dict]
+) -> None:
+    phone = "phone:13612345678"
+    assert answer("account@shop:d1", phone)["is_one_customer"]
+    assert answer("account@shop:d2", phone)["is_one_customer"]
+    assert not answer("account@shop:d1", phone, "--on", "2025-06-30")["is_one_customer"]
+    assert answer("account@shop:d1", phone, "--on", "2025-04-30")["is_one_customer"]
+    code, out, _ = perennial("account@shop:d1", phone, "--on", "2025-06-30")
+    assert code == 0
+    assert "until 2025-05-01 00:00: c_" in out
+    assert "from 2025-05-01 00:00: c_" in out
+    assert "crm: unbind, 2025-05-01" in out
+    cookie = "anonymous_id@site:cookie-of-both"
+    assert answer("account@shop:a1", cookie)["is_one_customer"]
+    assert answer("account@shop:b1", cookie)["is_one_customer"]
+    assert len(answer("account@shop:b1", cookie)["asked"][1]["periods"]) == 2
 
 
 def test_what_stands_for_nobody_says_why(
@@ -290,7 +327,7 @@ def test_a_customer_shows_every_link_weakest_first(
     customer = answer("phone:13812345678")
     assert customer == answer(customer["customer_id"])
     assert customer["account_count"] == 2
-    assert len(customer["identifiers"]) == 7
+    assert len(customer["identifiers"]) == 8
     assert all(item["rule"] for link in customer["links"] for item in link["evidence"])
     accepted = accepted_evidence(warehouse)
     names = {
@@ -318,7 +355,7 @@ def test_a_customer_shows_every_link_weakest_first(
     code, out, _ = perennial(customer["customer_id"], "--limit", "2")
     assert code == 0
     assert "Links (" in out
-    assert "... and 5 more; --limit 0 shows all" in out
+    assert "... and 6 more; --limit 0 shows all" in out
     assert "Without one of these it falls apart (1), worst first" in out
 
 
@@ -328,7 +365,7 @@ def test_every_pair_inside_every_customer_has_a_path_of_accepted_evidence(
     accepted = accepted_evidence(warehouse)
     members = defaultdict(list)
     for component, node in warehouse.execute(
-        "select component_key, node_key from identity.int_identity__components order by all"
+        "select distinct component_key, node_key from identity.int_identity__components order by all"
     ).fetchall():
         members[component].append(node)
     pairs = 0
@@ -437,7 +474,7 @@ def test_nothing_built_and_a_run_at_work_say_so(
     monkeypatch.setenv("PERENNIAL_DATA", str(tmp_path / "data"))
     code, _, err = perennial("phone:1")
     assert code == 2
-    assert "has not been built" in err
+    assert "lacks identity tables" in err
     with subprocess.Popen(
         [sys.executable, "-c", holding, str(tmp_path / "data")],
         cwd=PROJECT,
