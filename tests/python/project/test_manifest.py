@@ -107,7 +107,8 @@ def test_every_model_has_a_key_test(manifest: dict) -> None:
         node["attached_node"]
         for node in manifest["nodes"].values()
         if node["resource_type"] == "test"
-        and (node.get("test_metadata") or {}).get("name") in ("unique", "unique_combination")
+        and (node.get("test_metadata") or {}).get("name")
+        in ("unique", "unique_combination", "primary_key")
     }
     wrong = [n for n, m in _models(manifest).items() if m["unique_id"] not in keyed]
     assert wrong == []
