@@ -52,9 +52,7 @@ open_periods as (
 ),
 
 former_anchors as (
-    select
-        node_key,
-        max(customer_id) as customer_id
+    select node_key, max(customer_id) as customer_id
     from former_members
     group by node_key
 ),
@@ -94,17 +92,9 @@ moved_nodes as (
 ),
 
 directed as (
-    select
-        node_a as node_key,
-        node_b as other_key,
-        *
-    from edges
+    select node_a as node_key, node_b as other_key, * from edges
     union all
-    select
-        node_b as node_key,
-        node_a as other_key,
-        *
-    from edges
+    select node_b as node_key, node_a as other_key, * from edges
 ),
 
 causes as (
@@ -132,16 +122,12 @@ causes as (
     left join cut as x on x.node_a = d.node_a and x.node_b = d.node_b
     where
         (
-            m.event = 'merged'
-            and d.reason is null and x.node_a is null
-            and o.component_key = m.component_key
-            and f.customer_id is distinct from m.former_id
+            m.event = 'merged' and d.reason is null and x.node_a is null
+            and o.component_key = m.component_key and f.customer_id is distinct from m.former_id
         )
         or (
-            m.event <> 'merged'
-            and (d.reason is not null or x.node_a is not null)
-            and o.component_key <> m.component_key
-            and f.customer_id = m.former_id
+            m.event <> 'merged' and (d.reason is not null or x.node_a is not null)
+            and o.component_key <> m.component_key and f.customer_id = m.former_id
         )
 ),
 

@@ -11,13 +11,8 @@ meetings as (
 
 nodes as (
     select
-        i.node_key,
-        i.id_type || '|' || i.id_scope as limit_key,
-        i.max_values_per_customer,
-        i.first_seen_at,
-        i.last_seen_at,
-        i.valid_from,
-        i.valid_to
+        i.node_key, i.id_type || '|' || i.id_scope as limit_key, i.max_values_per_customer, i.first_seen_at, i.last_seen_at,
+        i.valid_from, i.valid_to
     from {{ ref('int_identity__identifiers') }} as i
     left join {{ ref('int_identity__crowded') }} as c on c.node_key = i.node_key
     left join {{ ref('int_identity__strong_components') }} as s on s.node_key = i.node_key
@@ -48,10 +43,7 @@ kept as (
 
 -- At one moment a value is one person's.
 logins as (
-    select
-        l.node_key,
-        l.login_at,
-        min(l.component_key) as component_key
+    select l.node_key, l.login_at, min(l.component_key) as component_key
     from {{ ref('int_identity__logins') }} as l
     inner join kept as k on k.node_key = l.node_key and k.component_key = l.component_key
     group by l.node_key, l.login_at
@@ -74,21 +66,13 @@ turns as (
 ),
 
 spells as (
-    select
-        node_key,
-        component_key,
-        min(login_at) as first_at,
-        max(login_at) as last_at
+    select node_key, component_key, min(login_at) as first_at, max(login_at) as last_at
     from turns
     group by node_key, component_key, turn
 
     union all
 
-    select
-        node_key,
-        component_key,
-        first_seen_at as first_at,
-        last_seen_at as last_at
+    select node_key, component_key, first_seen_at as first_at, last_seen_at as last_at
     from kept
     where meeting = 'own'
 ),
@@ -114,10 +98,7 @@ periods as (
             coalesce(lag(c.claimed_to) over (partition by c.node_key order by c.first_at asc nulls last), {{ beginning_of_time() }})
         ) as claimed_from,
         c.claimed_to,
-        n.first_seen_at,
-        n.last_seen_at,
-        n.valid_from,
-        n.valid_to,
+        n.first_seen_at, n.last_seen_at, n.valid_from, n.valid_to,
         lag(c.claimed_to) over (partition by c.node_key order by c.first_at asc nulls last) as claimed_before,
         lead(c.first_at) over (partition by c.node_key order by c.first_at asc nulls last) as next_first_at
     from claims as c
@@ -141,11 +122,7 @@ attached as (
 
     union all
 
-    select
-        k.node_key,
-        k.component_key,
-        n.valid_from,
-        n.valid_to
+    select k.node_key, k.component_key, n.valid_from, n.valid_to
     from kept as k
     inner join nodes as n on n.node_key = k.node_key
     where k.meeting = 'followed'
@@ -173,12 +150,7 @@ gaps as (
 ),
 
 final as (
-    select
-        node_key,
-        component_key,
-        valid_from,
-        valid_to
-    from attached
+    select node_key, component_key, valid_from, valid_to from attached
 
     union all
 
