@@ -41,6 +41,7 @@ def land_files(
         run_id,
         lambda line: (log(line), step.tick(f"land      {line}")),
         enabled=settings.channels,
+        fold_gmail=settings["fold_gmail"],
     )
     refused = [file.message for file in result.refused]
     if len(refused) > MOST_LINES:

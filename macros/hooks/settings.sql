@@ -45,6 +45,7 @@
     {% do _require(modules.re.match('^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$', setting('business_timezone') | string), "Setting business_timezone must be a zone name such as Asia/Shanghai, not '" ~ setting('business_timezone') ~ "'.") %}
     {% do _require(modules.re.match('^[A-Z]{3}$', setting('reporting_currency') | string), "Setting reporting_currency must be three capital letters such as CNY, not '" ~ setting('reporting_currency') ~ "'.") %}
     {% do _require(setting('net_of_tax') is boolean, "Setting net_of_tax must be true or false, not '" ~ setting('net_of_tax') ~ "'.") %}
+    {% do _require(setting('fold_gmail') is boolean, "Setting fold_gmail must be true or false, not '" ~ setting('fold_gmail') ~ "'.") %}
     {% do _require(modules.re.match('^[a-z_]+$', setting('default_business_type') | string), "Setting default_business_type must be a code of the seed business_profile, not '" ~ setting('default_business_type') ~ "'.") %}
     {% do _require(setting('max_quarantined_share') is number and 0 <= setting('max_quarantined_share') <= 1, "Setting max_quarantined_share must lie between 0 and 1, not '" ~ setting('max_quarantined_share') ~ "'.") %}
     {% do _require(setting('max_refused_files') is integer and setting('max_refused_files') >= 0, "Setting max_refused_files must be a whole number from 0 on, not '" ~ setting('max_refused_files') ~ "'.") %}

@@ -5,10 +5,9 @@ One reading of YAML into frozen dataclasses; all that landing does to a file fol
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 import yaml
 
 from orchestration.errors import UserError
+from orchestration.landing.id_rules import IdRules
+from orchestration.landing.project_files import project_vars
 
 # Raise this when landing changes what it writes, so that files which are still there land again.
 LANDING_VERSION = 1
@@ -114,15 +115,6 @@ class Table:
 
 
 @dataclass(frozen=True)
-class IdRules:
-    """What the seeds say about identifiers: normaliser of each type, words that mean "nothing"."""
-
-    normalisers: Mapping[str, str]
-    placeholder_words: frozenset[str]
-    fold_gmail: bool = False
-
-
-@dataclass(frozen=True)
 class Sources:
     """Every declared channel and table, and the tables that predictions are written to."""
 
@@ -168,12 +160,7 @@ def enabled_channels(
 
     Raises UserError for a channel that has no sources.yml.
     """
-    path = project_dir / "dbt_project.yml"
-    try:
-        variables = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("vars") or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read ({type(error).__name__}); mend it.") from None
-    given = (vars_override or {}).get("channels", variables.get("channels"))
+    given = (vars_override or {}).get("channels", project_vars(project_dir).get("channels"))
     if not isinstance(given, Mapping) or not given:
         raise UserError(
             "The var channels must list each channel with the entities it feeds, "
@@ -194,57 +181,14 @@ def check_channel(channel: str, declared: Mapping[str, Any]) -> None:
         )
 
 
-def load_id_rules(project_dir: Path) -> IdRules:
-    """Read seeds/id_type_rule.csv and seeds/placeholder_word.csv.
-
-    Raises UserError when the former is missing or names an unknown normaliser.
-    """
-    normalisers = {}
-    for row in seed_rows(project_dir, "id_type_rule", ("id_type", "normaliser"), needed=True):
-        if row["normaliser"] not in ("phone", "email", "device", "opaque"):
-            raise UserError(
-                f"seeds/id_type_rule.csv: normaliser '{row['normaliser']}' of {row['id_type']} is "
-                "unknown; use phone, email, device or opaque."
-            )
-        normalisers[row["id_type"].lower()] = row["normaliser"]
-    words = {row["word"].lower() for row in seed_rows(project_dir, "placeholder_word", ("word",))}
-    try:
-        project = yaml.safe_load((project_dir / "dbt_project.yml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        project = {}
-    fold_gmail = bool(((project or {}).get("vars") or {}).get("fold_gmail", False))
-    return IdRules(normalisers, frozenset(words), fold_gmail)
-
-
-def seed_rows(
-    project_dir: Path, seed: str, columns: Sequence[str], needed: bool = False
-) -> list[dict[str, str]]:
-    """Return the rows of a seed as dicts of trimmed text; [] when an optional seed is absent.
-
-    Raises UserError for a missing needed seed or a missing column.
-    """
-    path = project_dir / "seeds" / f"{seed}.csv"
-    if not path.is_file():
-        if needed:
-            raise UserError(f"{path} is missing; restore it from the repository.")
-        return []
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle)
-        missing = [name for name in columns if name not in (reader.fieldnames or [])]
-        if missing:
-            raise UserError(f"seeds/{seed}.csv lacks the column {missing[0]}; add it.")
-        return [
-            {name: (value or "").strip() for name, value in row.items() if name is not None}
-            for row in reader
-        ]
-
-
 def contract_id(table: Table, rules: IdRules) -> str:
     """Return 16 hex digits that change when the same file would land differently."""
     types = {c.identifier.type for c in table.columns if c.identifier}
     dynamic = any(c.is_ids or (c.identifier and c.identifier.type_column) for c in table.columns)
     used = {t: n for t, n in sorted(rules.normalisers.items()) if dynamic or t in types}
-    words = sorted(rules.placeholder_words) if used else []
+    kinds = set(used.values())
+    junk = sorted(rules.placeholder_words) if used else []
+    junk += sorted((key, sorted(of.items())) for key, of in rules.shapes.items() if key[0] in kinds)
     meaning = repr(
         (
             LANDING_VERSION,
@@ -253,7 +197,7 @@ def contract_id(table: Table, rules: IdRules) -> str:
             table.delimiter,
             table.lookup_key,
             used,
-            words,
+            junk,
             rules.fold_gmail,
         )
     )

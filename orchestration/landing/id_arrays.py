@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
-from orchestration.landing.contract import IdRules
+from orchestration.landing.id_rules import TYPE_NAME, IdRules
 from orchestration.landing.identifiers import clean
 from orchestration.landing.json_records import Digits, Strange, StrictJson, dump
-
-_TYPE_NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass
@@ -23,7 +20,7 @@ class IdArray:
 
 def safe_type(id_type: str) -> str:
     """An identifier type as it may be shown in a warning: never what could be a value."""
-    return id_type if _TYPE_NAME.fullmatch(id_type) else "(not a name)"
+    return id_type if TYPE_NAME.fullmatch(id_type) else "(not a name)"
 
 
 def parse_ids(text: str, column: str, rules: IdRules, parser: StrictJson) -> IdArray:

@@ -2,7 +2,9 @@
 
 `normalise(kind, raw, rules)` gives the one form that is hashed, with a flag where the value itself
 tells that it cannot speak for one person. The flag travels beside the token, because downstream
-nobody sees the value:
+nobody sees the value. Most of what is known of junk are rows of seeds/blocklist_shape.csv; code
+keeps what a row cannot say: one digit over and over, digits counted up or down, hidden digits, an
+extension.
 
     placeholder  a word or shape that means "nothing"      masked   digits hidden by a platform
     relay        a number lent for one delivery            role     a function's mailbox, throw-away
@@ -16,44 +18,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from orchestration.landing.contract import IdRules
+from orchestration.landing.id_rules import FLAGS, IdRules
+from orchestration.landing.sql import literal
 
-PLACEHOLDER, ROLE, MASKED, RELAY = "placeholder", "role", "masked", "relay"
-INVALID, SHARED = "invalid", "shared"
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-ROLE_MAILBOXES = _words(
-    """
-    noreply no-reply no_reply donotreply do-not-reply info support team admin administrator test
-    service services sales contact hello help helpdesk office mail email postmaster webmaster
-    hostmaster root abuse billing accounts marketing newsletter feedback hr jobs careers press
-    enquiries inquiries customerservice customer-service customercare care orders order shop
-    store kefu service_cn
-    """
-)
-THROW_AWAY_DOMAINS = _words(
-    """
-    mailinator.com guerrillamail.com guerrillamail.net sharklasers.com 10minutemail.com
-    tempmail.com temp-mail.org yopmail.com trashmail.com getnada.com dispostable.com maildrop.cc
-    fakeinbox.com throwawaymail.com mintemail.com mohmal.com moakt.com linshiyouxiang.net
-    chacuo.net bccto.me
-    """
-)
-NOBODYS_DOMAINS = _words(
-    """
-    example.com example.org example.net test.com localhost.com domain.com none.com null.com
-    """
-)
-DUMMY_PHONES = frozenset({"13800138000"})
+PLACEHOLDER, _, MASKED, RELAY, INVALID, SHARED = FLAGS
 PERSONAL_LINES = frozenset(
     {
         PhoneNumberType.MOBILE,
@@ -76,8 +50,13 @@ _RELAY = re.compile(
 _MASK = re.compile(r"[*•●×]+|(?<=[0-9])x{2,}(?=[0-9]|$)")
 _FLOAT_EXPORT = re.compile(r"(\+?[0-9]{7,15})\.0+")
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]+@(?:[\w-]+\.)+[^\W\d_][\w-]+")
-_TEMPLATE = re.compile(r"\{\{|\$\{|^\[object|^%[a-z]", re.IGNORECASE)
 _UP, _DOWN = "0123456789" * 2, "9876543210" * 2
+# Parts of a value that a shape names by comparing text, in Python and in SQL.
+_AFFIXES = {
+    "beginning": (str.startswith, "starts_with"),
+    "ending": (str.endswith, "ends_with"),
+    "containing": (str.__contains__, "contains"),
+}
 _PERSON_FORM = re.compile("[!-~\u4e00-\u9fff](?:[ -~\u4e00-\u9fff]*[!-~\u4e00-\u9fff])?")
 
 
@@ -109,10 +88,30 @@ def normalise(kind: str, raw: str, rules: IdRules) -> Normal | None:
     if text.lower() in rules.placeholder_words:
         return Normal(text.lower(), PLACEHOLDER)
     if kind == "phone":
-        return _phone(text)
-    if kind == "email":
-        return _email(text, rules)
-    return _opaque(text.lower() if kind == "device" else text)
+        normal = _phone(text)
+    elif kind == "email":
+        normal = _email(text, rules)
+    else:
+        normal = _opaque(text.lower() if kind == "device" else text)
+    flags = {normal.flag, *_shapes(kind, normal.value, rules)} - {None}
+    return Normal(normal.value, min(flags, key=FLAGS.index, default=None))
+
+
+def _shapes(kind: str, form: str, rules: IdRules) -> set[str | None]:
+    """The flags of the rows of blocklist_shape that a normal form answers to.
+
+    It is compared in lower case, and a mainland telephone number without its +86.
+    """
+    text = form.lower()
+    if kind == "phone":
+        text = text.removeprefix("+86")
+    mailbox, _, domain = text.rpartition("@")
+    keys = {"value": text, "mailbox": mailbox.split("+")[0], "domain": domain}
+    flags = {rules.shapes.get((kind, part), {}).get(key) for part, key in keys.items()}
+    for part, (is_there, _) in _AFFIXES.items():
+        shapes = rules.shapes.get((kind, part), {})
+        flags |= {flag for shape, flag in shapes.items() if is_there(text, shape)}
+    return flags
 
 
 def _phone(text: str) -> Normal:
@@ -149,11 +148,9 @@ def _phone(text: str) -> Normal:
 
 
 def _is_dummy(digits: str) -> bool:
-    """A known test number, one digit over and over, counted up or down, or trailing zeros."""
+    """One digit over and over, or counted up or down."""
     return (
-        digits in DUMMY_PHONES
-        or len(set(digits)) == 1
-        or digits.endswith("0000000")
+        len(set(digits)) == 1
         or re.search(r"([0-9])\1{7}", digits) is not None
         or any(
             digits[i : i + 8] in _UP or digits[i : i + 8] in _DOWN
@@ -173,20 +170,13 @@ def _email(text: str, rules: IdRules) -> Normal:
     if rules.fold_gmail and domain in ("gmail.com", "googlemail.com"):
         local = local.split("+")[0].replace(".", "")
         text = f"{local}@gmail.com"
-    mailbox = local.split("+")[0]
-    if domain in NOBODYS_DOMAINS or mailbox in rules.placeholder_words or text == "a@a.com":
-        return Normal(text, PLACEHOLDER)
-    if mailbox in ROLE_MAILBOXES or domain in THROW_AWAY_DOMAINS:
-        return Normal(text, ROLE)
-    return Normal(text)
+    is_nobody = local.split("+")[0] in rules.placeholder_words
+    return Normal(text, PLACEHOLDER if is_nobody else None)
 
 
 def _opaque(text: str) -> Normal:
-    if not re.sub(r"[0\W_]", "", text):
-        return Normal(text, PLACEHOLDER)
-    if len(text) >= 6 and len(set(text.lower())) == 1:
-        return Normal(text, PLACEHOLDER)
-    if _TEMPLATE.search(text):
+    core = re.sub(r"[\W_]", "", text.lower())
+    if not core.strip("0") or (len(core) >= 6 and len(set(core)) == 1):
         return Normal(text, PLACEHOLDER)
     if _CONTROL.search(text):
         return Normal(text, INVALID)
@@ -203,33 +193,49 @@ def easy_sql(kind: str, column: str, rules: IdRules) -> tuple[str, str]:
     if kind == "phone":
         runs = "|".join([str(d) * 6 for d in range(10)] + [_UP[i : i + 6] for i in range(10)])
         falls = "|".join(_DOWN[i : i + 6] for i in range(10))
-        dummies = _sql_list(DUMMY_PHONES)
         return (
-            f"regexp_full_match({column}, '1[3-9][0-9]{{9}}') and {column} not in ({dummies}) "
-            f"and not regexp_matches({column}, '{runs}|{falls}')",
+            f"regexp_full_match({column}, '1[3-9][0-9]{{9}}') "
+            f"and not regexp_matches({column}, '{runs}|{falls}'){_unlike(kind, column, rules)}",
             f"'+86' || {column}",
         )
     lowered = f"lower({column})"
-    words = _sql_list(rules.placeholder_words | {"null"})
+    words = _sql_list(rules.placeholder_words)
     if kind == "email":
-        mailboxes = _sql_list(ROLE_MAILBOXES | rules.placeholder_words | {"a"})
-        domains = THROW_AWAY_DOMAINS | NOBODYS_DOMAINS
-        if rules.fold_gmail:
-            domains |= {"gmail.com", "googlemail.com"}
+        unfolded = f" and split_part({lowered}, '@', 2) not in ('gmail.com', 'googlemail.com')"
         return (
             f"regexp_full_match({column}, '[A-Za-z0-9._-]+@([A-Za-z0-9-]+[.])+[A-Za-z]{{2,}}') "
-            f"and split_part({lowered}, '@', 1) not in ({mailboxes}) "
-            f"and split_part({lowered}, '@', 2) not in ({_sql_list(domains)})",
+            f"and split_part({lowered}, '@', 1) not in ({words})"
+            + (unfolded if rules.fold_gmail else "")
+            + _unlike(kind, lowered, rules),
             lowered,
         )
     return (
         f"regexp_full_match({column}, '[A-Za-z0-9][A-Za-z0-9._:@+/=-]*') "
         f"and {lowered} not in ({words}) "
         f"and regexp_matches({column}, '[A-Za-z1-9]') "
-        f"and replace({lowered}, substr({lowered}, 1, 1), '') <> ''",
+        f"and translate({lowered}, substr({lowered}, 1, 1) || '._:@+/=-', '') <> ''"
+        + _unlike(kind, lowered, rules),
         lowered if kind == "device" else column,
     )
 
 
-def _sql_list(values: frozenset[str]) -> str:
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in sorted(values))
+def _unlike(kind: str, text: str, rules: IdRules) -> str:
+    """SQL that goes on with `and ...`: the text answers to no row of blocklist_shape."""
+    keys = {"value": text}
+    if kind == "email":
+        keys |= {"mailbox": f"split_part({text}, '@', 1)", "domain": f"split_part({text}, '@', 2)"}
+    tests = [
+        f" and {key} not in ({_sql_list(rules.shapes[kind, part])})"
+        for part, key in keys.items()
+        if (kind, part) in rules.shapes
+    ]
+    tests += [
+        f" and not {function}({text}, {literal(shape)})"
+        for part, (_, function) in _AFFIXES.items()
+        for shape in rules.shapes.get((kind, part), ())
+    ]
+    return "".join(tests)
+
+
+def _sql_list(values: Iterable[str]) -> str:
+    return ", ".join(literal(value) for value in sorted(values)) or "''"

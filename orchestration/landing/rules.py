@@ -3,26 +3,32 @@ anything again."""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.errors import UserError
-from orchestration.landing.contract import IdRules, seed_rows
 from orchestration.landing.durable import replacing
+from orchestration.landing.id_arrays import safe_type
+from orchestration.landing.id_rules import IdRules
 from orchestration.landing.identifiers import clean, normalise
-from orchestration.landing.tokens import Tokeniser
+from orchestration.landing.project_files import SeedRow, either, seed_rows
+from orchestration.landing.tokens import TOKEN_LENGTH, Tokeniser
 
 BLOCKLIST = ("id_type", "id_scope", "id_value", "reason")
 MANUAL_LINK = (
-    "left_token",
+    "action",
     "left_type",
     "left_scope",
-    "right_token",
+    "left_value",
     "right_type",
     "right_scope",
-    "action",
+    "right_value",
     "author",
     "reason",
     "valid_from",
@@ -30,74 +36,157 @@ MANUAL_LINK = (
 )
 # A reviewer who has only seen tokens writes one in place of a value.
 TOKEN_PREFIX = "token:"
+# Later than any day, as text.
+NEVER = "~"
+
+# An identifier: type, scope, token.
+Node = tuple[str, str, str]
 
 
-def write_rules(
-    data_root: Path, project_dir: Path, rules: IdRules, tokeniser: Tokeniser
-) -> tuple[int, int]:
-    """Write landed/rules/{blocklist,manual_link}/rules.parquet; return their numbers of rows.
+@dataclass(frozen=True)
+class Link:
+    """A row of manual_link. It holds from `since` until before `until`, days as text."""
 
-    Raises UserError naming seed and row for an unknown type, an empty value or an unknown action.
+    row: SeedRow
+    action: str
+    left: Node
+    right: Node
+    since: str
+    until: str
+
+    def holds_on(self, day: str) -> bool:
+        """True on the days of its validity; the day '' lies before all others."""
+        return self.since <= day < self.until
+
+
+Neighbours = Mapping[Node, Sequence[tuple[Node, Link]]]
+
+
+def read_rules(project_dir: Path, rules: IdRules, tokeniser: Tokeniser) -> dict[str, pa.Table]:
+    """Return the seeds blocklist and manual_link with tokens in place of values.
+
+    Raises UserError naming seed and row for an unknown type, an empty value, a bad token, action or
+    day, a link without author or reason, and links that contradict each other.
     """
     blocked = [
-        {
-            "id_type": row["id_type"].lower(),
-            "id_scope": clean(row["id_scope"]),
-            "id_value": _token(row, "id", "blocklist", number, rules, tokeniser),
-            "reason": row["reason"],
-        }
-        for number, row in _rows(project_dir, "blocklist", BLOCKLIST)
+        (*_node(row, "id", rules, tokeniser), row["reason"])
+        for row in _rows(project_dir, "blocklist", BLOCKLIST)
     ]
-    given = [name.replace("_token", "_value") for name in MANUAL_LINK]
-    links = []
-    for number, row in _rows(project_dir, "manual_link", given):
-        if row["action"].lower() not in ("must", "cannot"):
-            raise UserError(
-                f"seeds/manual_link.csv row {number}: action must be must or cannot, "
-                f"not '{row['action']}'."
-            )
-        link = {name: row.get(name, "") for name in MANUAL_LINK}
-        link["action"] = row["action"].lower()
-        for side in ("left", "right"):
-            link[f"{side}_token"] = _token(row, side, "manual_link", number, rules, tokeniser)
-            link[f"{side}_type"] = row[f"{side}_type"].lower()
-            link[f"{side}_scope"] = clean(row[f"{side}_scope"])
-        links.append(link)
-    _write(data_root, "blocklist", BLOCKLIST, blocked)
-    _write(data_root, "manual_link", MANUAL_LINK, links)
-    return len(blocked), len(links)
+    links = [_link(row, rules, tokeniser) for row in _rows(project_dir, "manual_link", MANUAL_LINK)]
+    _check_contradictions(links)
+    sides = [f"{side}_{part}" for side in ("left", "right") for part in ("type", "scope", "token")]
+    texts = ("author", "reason", "valid_from", "valid_to")
+    return {
+        "blocklist": _table(BLOCKLIST, blocked),
+        "manual_link": _table(
+            (*sides, "action", *texts),
+            [(*k.left, *k.right, k.action, *(k.row[text] for text in texts)) for k in links],
+        ),
+    }
 
 
-def _rows(project_dir: Path, seed: str, columns: tuple[str, ...] | list[str]):
-    """(row number in the file, row) of a seed; rows without any content are left out."""
-    rows = seed_rows(project_dir, seed, columns)
-    return [(number, row) for number, row in enumerate(rows, 2) if any(row.values())]
+def write_rules(data_root: Path, landed: Mapping[str, pa.Table]) -> None:
+    """Write landed/rules/<seed>/rules.parquet."""
+    for name, table in landed.items():
+        with replacing(data_root / "landed" / "rules" / name / "rules.parquet") as temporary:
+            pq.write_table(table, temporary)
 
 
-def _token(
-    row: dict[str, str], side: str, seed: str, number: int, rules: IdRules, tokeniser: Tokeniser
-) -> str:
-    id_type, value = row[f"{side}_type"].lower(), row[f"{side}_value"]
+def _rows(project_dir: Path, seed: str, columns: Sequence[str]) -> list[SeedRow]:
+    """The rows of a seed that have any content."""
+    return [row for row in seed_rows(project_dir, seed, columns) if any(row.values.values())]
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> pa.Table:
+    """Rows as a table of text, in which only a scope may be empty and nothing else but NULL."""
+    schema = pa.schema([(column, pa.string()) for column in columns])
+    named = (dict(zip(columns, row, strict=True)) for row in rows)
+    return pa.Table.from_pylist(
+        [{c: v if v or c.endswith("_scope") else None for c, v in row.items()} for row in named],
+        schema,
+    )
+
+
+def _node(row: SeedRow, side: str, rules: IdRules, tokeniser: Tokeniser) -> Node:
+    id_type, scope = row[f"{side}_type"].lower(), clean(row[f"{side}_scope"])
     kind = rules.normalisers.get(id_type)
     if kind is None:
-        raise UserError(
-            f"seeds/{seed}.csv row {number}: identifier type '{id_type}' is unknown; "
-            "use one of seeds/id_type_rule.csv."
+        raise row.wrong(
+            f"identifier type '{safe_type(id_type)}' is unknown; use one of seeds/id_type_rule.csv."
         )
-    if value.startswith(TOKEN_PREFIX):
-        return value.removeprefix(TOKEN_PREFIX).lower()
+    value = row.filled(f"{side}_value")
+    if value.lower().startswith(TOKEN_PREFIX):
+        token = value[len(TOKEN_PREFIX) :].strip().lower()
+        if not re.fullmatch(f"[0-9a-f]{{{TOKEN_LENGTH}}}", token):
+            raise row.wrong(f"{side}_value needs {TOKEN_LENGTH} hex digits after 'token:'.")
+        return id_type, scope, token
     normal = normalise(kind, value, rules)
     if normal is None:
-        raise UserError(f"seeds/{seed}.csv row {number}: the {side} value is empty; fill it in.")
-    return tokeniser.token(id_type, clean(row[f"{side}_scope"]), normal.value)
+        raise row.wrong(f"{side}_value is empty; fill it in.")
+    return id_type, scope, tokeniser.token(id_type, scope, normal.value)
 
 
-def _write(
-    data_root: Path, name: str, columns: tuple[str, ...], rows: list[dict[str, str]]
-) -> None:
-    schema = pa.schema([(column, pa.string()) for column in columns])
-    values = [{column: row[column] or None for column in columns} for row in rows]
-    for row in values:
-        row.update({c: row[c] or "" for c in columns if c.endswith("scope")})
-    with replacing(data_root / "landed" / "rules" / name / "rules.parquet") as temporary:
-        pq.write_table(pa.Table.from_pylist(values, schema), temporary)
+def _link(row: SeedRow, rules: IdRules, tokeniser: Tokeniser) -> Link:
+    action = row["action"].lower()
+    if action not in ("must", "cannot"):
+        raise row.wrong("action must be must or cannot.")
+    left, right = (_node(row, side, rules, tokeniser) for side in ("left", "right"))
+    if left == right:
+        raise row.wrong("left and right are the same identifier; name two.")
+    row.filled("author")
+    row.filled("reason")
+    since, until = (_day(row, column) for column in ("valid_from", "valid_to"))
+    if until and until < since:
+        raise row.wrong("valid_to lies before valid_from; the link holds until before valid_to.")
+    return Link(row, action, left, right, since, until or NEVER)
+
+
+def _day(row: SeedRow, column: str) -> str:
+    text = row[column]
+    try:
+        if not text or date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise row.wrong(f"{column} must be a day such as 2026-06-30, or empty.")
+
+
+def _check_contradictions(links: Sequence[Link]) -> None:
+    """Raise UserError for a cannot whose two sides are joined by must rows valid on one day."""
+    neighbours: dict[Node, list[tuple[Node, Link]]] = defaultdict(list)
+    for link in links:
+        if link.action == "must":
+            neighbours[link.left].append((link.right, link))
+            neighbours[link.right].append((link.left, link))
+    # Whatever holds together on some day does so on the first day of one of its rows.
+    days = sorted({link.since for link in links})
+    for link in links:
+        if link.action == "must" or not _chain(link, neighbours, lambda _: True):
+            continue
+        for day in filter(link.holds_on, days):
+            chain = _chain(link, neighbours, lambda must, day=day: must.holds_on(day))
+            if chain:
+                rows = either([str(row) for row in chain], "and")
+                raise link.row.wrong(
+                    f"this cannot contradicts the must of row{'s' * (len(chain) > 1)} {rows}"
+                    f"{f' on {day}' if day else ''}; remove or end one of them."
+                )
+
+
+def _chain(
+    cannot: Link, neighbours: Neighbours, counts: Callable[[Link], bool]
+) -> list[int] | None:
+    """Numbers of the fewest must rows that lead from left to right, None when none do."""
+    came: dict[Node, tuple[Node, int] | None] = {cannot.left: None}
+    waiting = deque([cannot.left])
+    while waiting and cannot.right not in came:
+        node = waiting.popleft()
+        for other, must in neighbours.get(node, ()):
+            if other not in came and counts(must):
+                came[other] = (node, must.row.number)
+                waiting.append(other)
+    rows, step = [], came.get(cannot.right)
+    while step:
+        rows.append(step[1])
+        step = came[step[0]]
+    return rows[::-1] or None

@@ -20,23 +20,22 @@ import pyarrow.parquet as pq
 from orchestration.errors import UserError
 from orchestration.landing import ledger as ledgers
 from orchestration.landing.contract import (
-    IdRules,
     Sources,
     Table,
     check_channel,
     contract_id,
     enabled_channels,
-    load_id_rules,
     load_sources,
 )
 from orchestration.landing.discover import Found, Look, discover, look_at, stat_file
 from orchestration.landing.durable import PRIVATE_DIR, make_private_dir, remove_leftovers, replacing
+from orchestration.landing.id_rules import IdRules, load_id_rules
 from orchestration.landing.keys import check_key_id
 from orchestration.landing.ledger import Ledger, LedgerRow
 from orchestration.landing.quarantine import Quarantine, write_none
 from orchestration.landing.read import Job, Read, raise_if_full, read_file
 from orchestration.landing.refusal import Refused, RefusedFile, one_line
-from orchestration.landing.rules import write_rules
+from orchestration.landing.rules import read_rules, write_rules
 from orchestration.landing.tokens import Tokeniser
 from orchestration.landing.transform import Transform
 
@@ -80,6 +79,7 @@ def land(
     progress: Callable[[str], None],
     *,
     enabled: Sequence[str] | None = None,
+    fold_gmail: bool | None = None,
     settle_seconds: float = SETTLE_SECONDS,
     memory_limit: str = "2GB",
     threads: int | None = None,
@@ -88,17 +88,19 @@ def land(
     """Land the new files under `data_root`/landing and return what became of them.
 
     `channels` limits the folders that are looked at (None: every one, and entries of channels that
-    are not enabled are refused); `enabled` are the channels of the var `channels` (None: as in
-    dbt_project.yml). `progress` gets one line a file. `is_fast_allowed=False` reads every file
-    record by record. Raises UserError for wrong use: unknown channel, no raw files, another key,
-    another landing at work, a full disk.
+    are not enabled are refused); `enabled` are the channels of the var `channels` and `fold_gmail`
+    is the var of that name (None: as in dbt_project.yml). `progress` gets one line a file.
+    `is_fast_allowed=False` reads every file record by record. Raises UserError for wrong use:
+    unknown channel, no raw files, another key, another landing at work, a full disk, and, before
+    anything is changed, a wrong row in a seed.
     """
     sources = load_sources(project_dir)
     active = set(enabled if enabled is not None else enabled_channels(project_dir))
     for channel in (*active, *(channels or ())):
         check_channel(channel, sources.channels)
-    rules = load_id_rules(project_dir)
+    rules, tokeniser = load_id_rules(project_dir, fold_gmail), Tokeniser(key)
     _check_identifier_types(sources, rules)
+    landed_rules = read_rules(project_dir, rules, tokeniser)
     with _only_one(data_root):
         ledger = Ledger(data_root)
         landing = data_root / "landing"
@@ -112,8 +114,7 @@ def land(
         for folder in ("landed", "predicted", "quarantine", "ledger", "vault"):
             remove_leftovers(data_root / folder)
         write_empty_files(data_root, sources)
-        tokeniser = Tokeniser(key)
-        write_rules(data_root, project_dir, rules, tokeniser)
+        write_rules(data_root, landed_rules)
         tables = {
             (channel, table.name): table
             for channel, declared in sources.channels.items()

@@ -18,8 +18,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.landing.contract import Column, IdRules, Table
+from orchestration.landing.contract import Column, Table
 from orchestration.landing.id_arrays import parse_ids, safe_type
+from orchestration.landing.id_rules import IdRules
 from orchestration.landing.identifiers import clean, easy_sql, normalise
 from orchestration.landing.json_records import StrictJson
 from orchestration.landing.read import Read

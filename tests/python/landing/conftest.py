@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.landing import LandingResult, land
-from orchestration.landing.contract import IdRules, load_id_rules
+from orchestration.landing.id_rules import IdRules, load_id_rules
 
 CHECKOUT = Path(__file__).parents[3]
 KEY = b"a key for tests, thirty-two bytes or more"
@@ -93,7 +93,7 @@ class Shop:
             (folder / f"_{channel}__sources.yml").write_text(text, encoding="utf-8")
         seeds = self.project / "seeds"
         seeds.mkdir()
-        for seed in ("id_type_rule", "placeholder_word"):
+        for seed in ("id_type_rule", "placeholder_word", "blocklist_shape"):
             shutil.copy(CHECKOUT / "seeds" / f"{seed}.csv", seeds)
         (self.project / "dbt_project.yml").write_text(
             "name: tiny\nvars:\n  channels:\n    shop: [order_header]\n    direct: [event]\n",

@@ -11,9 +11,9 @@ from orchestration.landing.contract import (
     Identifier,
     contract_id,
     enabled_channels,
-    load_id_rules,
     load_sources,
 )
+from orchestration.landing.id_rules import load_id_rules
 
 from .conftest import CHECKOUT, Shop
 

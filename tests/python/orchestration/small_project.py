@@ -66,6 +66,7 @@ COPIED = (
     "models/docs/columns.md",
     "seeds/id_type_rule.csv",
     "seeds/placeholder_word.csv",
+    "seeds/blocklist_shape.csv",
     "seeds/blocklist.csv",
     "seeds/manual_link.csv",
     "models/staging/direct/_direct__sources.yml",
