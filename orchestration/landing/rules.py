@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -154,17 +154,26 @@ def _day(row: SeedRow, column: str) -> str:
 def _check_contradictions(links: Sequence[Link]) -> None:
     """Raise UserError for a cannot whose two sides are joined by must rows valid on one day."""
     neighbours: dict[Node, list[tuple[Node, Link]]] = defaultdict(list)
+    parents: dict[Node, Node] = {}
+
+    def group(node: Node) -> Node:
+        while parents.setdefault(node, node) != node:
+            parents[node] = node = parents[parents[node]]
+        return node
+
     for link in links:
         if link.action == "must":
             neighbours[link.left].append((link.right, link))
             neighbours[link.right].append((link.left, link))
+            parents[group(link.left)] = group(link.right)
     # Whatever holds together on some day does so on the first day of one of its rows.
     days = sorted({link.since for link in links})
     for link in links:
-        if link.action == "must" or not _chain(link, neighbours, lambda _: True):
+        # Few sides are joined by must rows of whatever day, and only those are looked at by day.
+        if link.action == "must" or group(link.left) != group(link.right):
             continue
         for day in filter(link.holds_on, days):
-            chain = _chain(link, neighbours, lambda must, day=day: must.holds_on(day))
+            chain = _chain(link, neighbours, day)
             if chain:
                 rows = either([str(row) for row in chain], "and")
                 raise link.row.wrong(
@@ -173,20 +182,18 @@ def _check_contradictions(links: Sequence[Link]) -> None:
                 )
 
 
-def _chain(
-    cannot: Link, neighbours: Neighbours, counts: Callable[[Link], bool]
-) -> list[int] | None:
-    """Numbers of the fewest must rows that lead from left to right, None when none do."""
+def _chain(cannot: Link, neighbours: Neighbours, day: str) -> list[int]:
+    """Numbers of the fewest must rows of a day that lead from left to right, [] when none do."""
     came: dict[Node, tuple[Node, int] | None] = {cannot.left: None}
     waiting = deque([cannot.left])
     while waiting and cannot.right not in came:
         node = waiting.popleft()
         for other, must in neighbours.get(node, ()):
-            if other not in came and counts(must):
+            if other not in came and must.holds_on(day):
                 came[other] = (node, must.row.number)
                 waiting.append(other)
     rows, step = [], came.get(cannot.right)
     while step:
         rows.append(step[1])
         step = came[step[0]]
-    return rows[::-1] or None
+    return rows[::-1]

@@ -48,6 +48,22 @@ def test_an_empty_table_folder_is_no_data_either(checkout: Checkout) -> None:
     assert "holds no files" in one_line(checkout.perennial("run"), 2)
 
 
+def test_rules_that_contradict_each_other(checkout: Checkout) -> None:
+    checkout.drop("a.csv", "x,1,female")
+    assert checkout.perennial("land").returncode == 0
+    landed = [path for path in (checkout.data / "landed").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in landed}
+    checkout.drop("b.csv", "x,2,female")
+    with (checkout.path / "seeds" / "manual_link.csv").open("a") as seed:
+        for action in ("must", "cannot"):
+            seed.write(f"{action},member_id,club,A,member_id,club,B,li,twins,,\n")
+    for command in ("land", "run"):
+        said = one_line(checkout.perennial(command), 2)
+        assert "seeds/manual_link.csv row 3: this cannot contradicts the must of row 2;" in said
+        landed = [path for path in (checkout.data / "landed").rglob("*") if path.is_file()]
+        assert {path: path.read_bytes() for path in landed} == before
+
+
 def test_unknown_channel(checkout: Checkout) -> None:
     checkout.drop("a.csv", "x,1,female")
     assert "'tmall'" in one_line(checkout.perennial("run", "--channels", "direct,tmall"), 2)
