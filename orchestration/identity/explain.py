@@ -22,8 +22,8 @@ from orchestration.identity.spelling import (
     read_identifier,
     write_identifier,
 )
-from orchestration.landing.contract import IdRules, load_id_rules
 from orchestration.landing.id_arrays import safe_type
+from orchestration.landing.id_rules import IdRules, load_id_rules
 from orchestration.landing.identifiers import normalise
 from orchestration.landing.keys import check_key_id, load_key
 from orchestration.landing.rules import TOKEN_PREFIX
