@@ -50,9 +50,8 @@
     {% do _require(setting('max_quarantined_share') is number and 0 <= setting('max_quarantined_share') <= 1, "Setting max_quarantined_share must lie between 0 and 1, not '" ~ setting('max_quarantined_share') ~ "'.") %}
     {% do _require(setting('max_refused_files') is integer and setting('max_refused_files') >= 0, "Setting max_refused_files must be a whole number from 0 on, not '" ~ setting('max_refused_files') ~ "'.") %}
     {% do _require(setting('identity_degree_cap') is integer and 2 <= setting('identity_degree_cap') <= 1000, "Setting identity_degree_cap must lie between 2 and 1000, not '" ~ setting('identity_degree_cap') ~ "'.") %}
-    {% for name, most in [('identity_login_days_before', 365), ('identity_login_days_after', 3650)] %}
-      {% do _require(setting(name) is integer and 0 <= setting(name) <= most, "Setting " ~ name ~ " must lie between 0 and " ~ most ~ ", not '" ~ setting(name) ~ "'.") %}
-    {% endfor %}
+    {% do _require(setting('identity_login_days_before') is integer and 0 <= setting('identity_login_days_before') <= 365, "Setting identity_login_days_before must lie between 0 and 365, not '" ~ setting('identity_login_days_before') ~ "'.") %}
+    {% do _require(setting('identity_login_days_after') is integer and 0 <= setting('identity_login_days_after') <= 3650, "Setting identity_login_days_after must lie between 0 and 3650, not '" ~ setting('identity_login_days_after') ~ "'.") %}
     {% do _require(setting('identity_max_rounds') is integer and 10 <= setting('identity_max_rounds') <= 200, "Setting identity_max_rounds must lie between 10 and 200, not '" ~ setting('identity_max_rounds') ~ "'.") %}
     {% do _require(setting('rfm_method') in ['quantile', 'fixed'], "Setting rfm_method must be quantile or fixed, not '" ~ setting('rfm_method') ~ "'.") %}
     {% do _require(setting('rfm_class_cut') in ['mean', 'median', 'fixed'], "Setting rfm_class_cut must be mean, median or fixed, not '" ~ setting('rfm_class_cut') ~ "'.") %}

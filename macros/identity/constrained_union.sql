@@ -1,5 +1,5 @@
 {# Materialization `constrained_union`: takes components apart that break a limit. The model's SQL gives edges (node_a, node_b,
-   edge_order, is_must); config `values` names the model with each node's values (node_key, limit_key of the form type|scope, value_key,
+   edge_order, is_must); `values` in its meta names the model with each node's values (node_key, limit_key of the form type|scope, value_key,
    max_values),
    config `apart` the one with pairs that must stay apart (node_a, node_b). The table gets one row per edge (node_a, node_b,
    is_joined, reason, cut_round): `limit:<type>` or `cannot_link` where it was refused.
@@ -16,7 +16,7 @@
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-  {%- set found = unite_constrained(compiled_code, ref(config.require('values')), ref(config.require('apart'))) -%}
+  {%- set found = unite_constrained(compiled_code, ref(config.get('meta')['values']), ref(config.get('meta')['apart'])) -%}
   {% call statement('main') -%}
     {{ create_table_as(False, cut, found.sql) }}
   {%- endcall %}

@@ -1,7 +1,7 @@
 -- One row per link of a component that breaks a limit: whether it still joins its two ends, or the reason for which it is cut.
 -- Links are gone through from the surest to the weakest: manual ones, then by the weaker end's type, then by number of records.
 -- depends_on: {{ ref('int_identity__apart') }}
-{{ config(materialized='constrained_union', values='int_identity__contested', apart='int_identity__apart') }}
+{{ config(materialized='constrained_union', meta={'values': 'int_identity__contested', 'apart': 'int_identity__apart'}) }}
 with
 
 links as (
