@@ -1,8 +1,7 @@
 {# Materialization `constrained_union`: takes components apart that break a limit. The model's SQL gives edges (node_a, node_b,
-   edge_order, is_must); `values` in its meta names the model with each node's values (node_key, limit_key of the form type|scope, value_key,
-   max_values),
-   config `apart` the one with pairs that must stay apart (node_a, node_b). The table gets one row per edge (node_a, node_b,
-   is_joined, reason, cut_round): `limit:<type>` or `cannot_link` where it was refused.
+   edge_order, is_must); in its meta, `values` names the model with each node's values (node_key, limit_key of the form type|scope,
+   value_key, max_values) and `apart` the one with pairs that must stay apart (node_a, node_b). The table gets one row per edge
+   (node_a, node_b, is_joined, reason, cut_round): `limit:<type>` or `cannot_link` where it was refused.
 
    The answer is that of going through the edges in their order and joining two clusters unless the cluster that results would
    hold more values than a limit allows, or a pair that must stay apart. An edge that is the first one left for both of its
