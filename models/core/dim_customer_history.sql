@@ -5,49 +5,42 @@
 with
 
 states as (
-    select * from {{ ref('int_core__account_states') }}
+    select
+        customer_id,
+        valid_from,
+        coalesce(valid_to, cast('9999-12-31 00:00:00' as timestamp)) as valid_to,
+        is_deleted,
+        is_test,
+        {%- for attribute in attributes %}
+        {{ attribute }},
+        {{ survivorship_key(attribute, rules) }} as {{ attribute }}_key,
+        {%- endfor %}
+        case when birth_date_completeness = 2 then birth_date end as whole_birth_date,
+        source_system
+    from {{ ref('int_core__account_states') }}
 ),
 
 moments as (
-    select distinct customer_id, valid_from from states
+    select distinct customer_id, valid_from as seen_at from states
 ),
 
 in_force as (
     select
         s.*,
-        m.valid_from as seen_at,
-        not s.is_deleted and (
-            not s.is_test
-            or max(case when not s.is_deleted and not s.is_test then 1 else 0 end) over (partition by m.customer_id, m.valid_from) = 0
-        ) as is_heard
+        m.seen_at,
+        max(case when not s.is_deleted and not s.is_test then 1 else 0 end) over (
+            partition by m.customer_id, m.seen_at
+        ) = 1 as has_real_account
     from moments as m
-    inner join states as s
-        on s.customer_id = m.customer_id
-        and s.valid_from <= m.valid_from
-        and (s.valid_to is null or s.valid_to > m.valid_from)
+    inner join states as s on s.customer_id = m.customer_id and s.valid_from <= m.seen_at and m.seen_at < s.valid_to
 ),
 
+-- A deleted account has nothing to say, but its row keeps the moment.
 heard as (
     select
-        customer_id,
-        seen_at,
-        source_system,
-        source_record_id
-        {%- for attribute in attributes %},
-        {{ attribute }}_since,
-        case when is_heard then {{ attribute }} end as {{ attribute }},
-        case when is_heard then {{ attribute }}_completeness else 0 end as {{ attribute }}_completeness
-        {%- endfor %}
+        *,
+        not is_test or not has_real_account as is_heard
     from in_force
-),
-
-ranked as (
-    select
-        *
-        {%- for attribute in attributes %},
-        row_number() over (partition by customer_id, seen_at order by {{ survivorship_order(attribute, rules) }}) as {{ attribute }}_rank
-        {%- endfor %}
-    from heard
 ),
 
 chosen as (
@@ -55,11 +48,11 @@ chosen as (
         customer_id,
         seen_at,
         {%- for attribute in attributes %}
-        max(case when {{ attribute }}_rank = 1 then {{ attribute }} end) as {{ attribute }},
-        max(case when {{ attribute }}_rank = 1 and {{ attribute }} is not null then source_system end) as {{ attribute }}_source,
+        max_by({{ attribute }}, case when is_heard then {{ attribute }}_key end) as {{ attribute }},
+        max_by(source_system, case when is_heard then {{ attribute }}_key end) as {{ attribute }}_source,
         {%- endfor %}
-        greatest(count(distinct case when birth_date_completeness = 2 then birth_date end) - 1, 0) as birth_date_conflict_count
-    from ranked
+        greatest(count(distinct case when is_heard then whole_birth_date end) - 1, 0) as birth_date_conflict_count
+    from heard
     group by customer_id, seen_at
 ),
 

@@ -27,10 +27,10 @@ versions as (
         loaded_at,
         coalesce(updated_at, loaded_at, min(registered_at), min(created_at)) as stated_at,
         max(case when is_deleted then 1 else 0 end) = 1 as is_deleted,
-        max(case when is_test then 1 else 0 end) = 1 as is_test
-        {%- for attribute in attributes %},
-        case when min({{ attribute }}) = max({{ attribute }}) then min({{ attribute }}) end as stated_{{ attribute }}
+        {%- for attribute in attributes %}
+        case when min({{ attribute }}) = max({{ attribute }}) then min({{ attribute }}) end as stated_{{ attribute }},
         {%- endfor %}
+        max(case when is_test then 1 else 0 end) = 1 as is_test
     from records
     group by source_system, source_record_id, updated_at, loaded_at
 ),
@@ -59,20 +59,20 @@ dated as (
 
 graded as (
     select
-        *
-        {%- for attribute in attributes %},
-        case when is_deleted then 0 else {{ completeness(attribute, 'stated_' ~ attribute, 'stated_on') }} end as grade_{{ attribute }}
+        {%- for attribute in attributes %}
+        case when is_deleted then 0 else {{ completeness(attribute, 'stated_' ~ attribute, 'stated_on') }} end as grade_{{ attribute }},
         {%- endfor %}
+        *
     from dated
 ),
 
 known as (
     select
-        *
-        {%- for attribute in attributes %},
+        {%- for attribute in attributes %}
         {{ last_known('case when grade_' ~ attribute ~ ' = 2 then stated_' ~ attribute ~ ' end', in_life) }} as whole_{{ attribute }},
-        {{ last_known('case when grade_' ~ attribute ~ ' = 1 then stated_' ~ attribute ~ ' end', in_life) }} as masked_{{ attribute }}
+        {{ last_known('case when grade_' ~ attribute ~ ' = 1 then stated_' ~ attribute ~ ' end', in_life) }} as masked_{{ attribute }},
         {%- endfor %}
+        *
     from graded
 ),
 
@@ -84,11 +84,15 @@ standing as (
         valid_from,
         lead(valid_from) over ({{ in_order }}) as next_from,
         is_deleted,
-        is_test
-        {%- for attribute in attributes %},
+        {%- for attribute in attributes %}
         coalesce(whole_{{ attribute }}, masked_{{ attribute }}) as {{ attribute }},
-        case when whole_{{ attribute }} is not null then 2 when masked_{{ attribute }} is not null then 1 else 0 end as {{ attribute }}_completeness
+        case
+            when whole_{{ attribute }} is not null then 2
+            when masked_{{ attribute }} is not null then 1
+            else 0
+        end as {{ attribute }}_completeness,
         {%- endfor %}
+        is_test
     from known
 ),
 
@@ -96,11 +100,11 @@ standing as (
 compared as (
     select
         *,
-        {{ row_hash(['is_deleted', 'is_test'] + attributes.keys() | list) }} as state_hash,
-        lag({{ row_hash(['is_deleted', 'is_test'] + attributes.keys() | list) }}) over ({{ in_order }}) as previous_hash
-        {%- for attribute in attributes %},
-        lag({{ attribute }}) over ({{ in_order }}) as previous_{{ attribute }}
+        {{ row_hash(['is_deleted', 'is_test'] + (attributes | list)) }} as state_hash,
+        {%- for attribute in attributes %}
+        lag({{ attribute }}) over ({{ in_order }}) as previous_{{ attribute }},
         {%- endfor %}
+        lag({{ row_hash(['is_deleted', 'is_test'] + (attributes | list)) }}) over ({{ in_order }}) as previous_hash
     from standing
     where next_from is null or valid_from < next_from
 ),
@@ -108,12 +112,13 @@ compared as (
 -- A value is as recent as the moment from which the account states it, not as its last repetition.
 changed as (
     select
-        *
-        {%- for attribute in attributes %},
+        {%- for attribute in attributes %}
         max(case when {{ attribute }} is distinct from previous_{{ attribute }} then valid_from end) over (
             {{ in_order }} rows between unbounded preceding and current row
-        ) as {{ attribute }}_since
+        ) as {{ attribute }}_since,
         {%- endfor %}
+        lead(valid_from) over ({{ in_order }}) as valid_to,
+        *
     from compared
     where state_hash is distinct from previous_hash
 ),
@@ -124,16 +129,14 @@ final as (
         s.source_system,
         s.source_record_id,
         s.valid_from,
-        lead(s.valid_from) over (
-            partition by s.source_system, s.source_record_id order by s.version_number asc nulls last
-        ) as valid_to,
+        s.valid_to,
         s.is_deleted,
-        s.is_test
-        {%- for attribute in attributes %},
+        {%- for attribute in attributes %}
         s.{{ attribute }},
         s.{{ attribute }}_completeness,
-        s.{{ attribute }}_since
+        s.{{ attribute }}_since,
         {%- endfor %}
+        s.is_test
     from changed as s
     inner join customers as c on c.source_system = s.source_system and c.source_record_id = s.source_record_id
 )
