@@ -1,4 +1,5 @@
 -- One row per customer: a person with whatever accounts and identifiers are his, an anonymous visitor, or the unknown one (-1).
+-- Test accounts speak only where a customer has no other.
 with
 
 customers as (
@@ -18,8 +19,18 @@ customers as (
         true as is_unknown
 ),
 
+accounts as (
+    select
+        customer_id,
+        min(case when is_test then 1 else 0 end) = 1 as is_test,
+        min(case when not is_test then registered_at end) as registered_at,
+        min(case when not is_test then coalesce(registered_at, created_at) end) as first_account_at
+    from {{ ref('int_core__accounts') }}
+    group by customer_id
+),
+
 profiles as (
-    select * from {{ ref('int_core__profiles') }}
+    select * from {{ ref('dim_customer_history') }} where valid_to is null
 ),
 
 first_days as (
@@ -64,23 +75,22 @@ final as (
         c.customer_id,
         c.is_unknown,
         c.is_anonymous,
-        coalesce(p.is_test, false) as is_test,
+        coalesce(a.is_test, false) as is_test,
         {{ local_day('c.first_seen_at') }} as first_seen_on,
-        least({{ local_day('p.first_account_at') }}, d.day_on) as first_touch_on,
-        p.registered_at,
-        {{ local_day('p.registered_at') }} as registered_on,
+        least({{ local_day('a.first_account_at') }}, d.day_on) as first_touch_on,
+        a.registered_at,
+        {{ local_day('a.registered_at') }} as registered_on,
         case when c.is_unknown then 'unattributed' else coalesce({{ channel_code('t.channel_text') }}, 'unattributed') end as first_channel,
         coalesce(m.campaign_key, t.campaign_text) as first_campaign,
-        p.gender,
-        p.birth_date,
-        p.country,
-        p.province,
-        p.city,
-        p.level_code,
-        p.business_unit,
+        {%- for attribute in profile_attributes() %}
+        p.{{ attribute }},
+        p.{{ attribute }}_source,
+        {%- endfor %}
+        coalesce(p.birth_date_conflict_count, 0) as birth_date_conflict_count,
         cast(c.account_count as bigint) as account_count,
         cast(c.identifier_count as bigint) as identifier_count
     from customers as c
+    left join accounts as a on a.customer_id = c.customer_id
     left join profiles as p on p.customer_id = c.customer_id
     left join first_days as d on d.customer_id = c.customer_id
     left join touches as t on t.customer_id = c.customer_id

@@ -15,13 +15,6 @@ final as (
         a.created_at,
         a.updated_at,
         a.loaded_at,
-        a.gender,
-        a.birth_date,
-        a.country,
-        a.province,
-        a.city,
-        a.level_code,
-        a.business_unit,
         a.first_channel_raw,
         a.first_campaign_raw,
         coalesce(a.is_test, false) as is_test

@@ -19,6 +19,16 @@ RESULTS = {
         select is_anonymous, is_unknown, count(*) as customers, sum(account_count) as accounts
         from core.dim_customer group by all order by all
     """,
+    "profiles": """
+        select attribute, source, count(*) as customers
+        from (unpivot core.dim_customer on columns('_source$') into name attribute value source)
+        group by all order by all
+    """,
+    "profile_periods": """
+        select count(*) as periods, count(distinct customer_id) as customers, max(birth_date_conflict_count) as conflicts,
+            count(*) filter (where birth_date_conflict_count > 0 and valid_to is null) as conflicting_customers
+        from core.dim_customer_history
+    """,
     "orders": """
         select coalesce(exclusion_reason, 'valid') as state, is_rate_missing, count(*) as orders, sum(original_paid_amount) as paid,
             sum(net_amount) as net
