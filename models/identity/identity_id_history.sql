@@ -48,7 +48,7 @@ states as (
 ),
 
 open_periods as (
-    select customer_id, current_customer_id, valid_from from history where valid_to is null
+    select customer_id, current_customer_id from history where valid_to is null
 ),
 
 former_anchors as (
@@ -60,7 +60,7 @@ former_anchors as (
 changes as (
     select
         s.*,
-        o.valid_from as open_from,
+        o.current_customer_id as former_current_id,
         case
             when o.customer_id is null and f.customer_id is not null then 'split'
             when o.customer_id is null then 'born'
@@ -74,12 +74,13 @@ changes as (
     where o.customer_id is null or o.current_customer_id is distinct from s.current_customer_id
 ),
 
--- What a change is owed to: for a merge a link out of the former members, otherwise a link to them that no longer holds.
+-- What a change is owed to: for a merge a link out of the former members, otherwise a link to them that no longer holds. An id that was
+-- merged before has no members of its own: it goes with those of the customer that it stood for.
 moved_nodes as (
     select c.customer_id, c.event, f.node_key, f.customer_id as former_id, n.component_key
     from changes as c
-    inner join former_members as f on f.customer_id = c.customer_id
-    inner join components as n on n.node_key = f.node_key
+    inner join former_members as f on f.customer_id = c.former_current_id
+    inner join components as n on n.node_key = f.node_key and n.component_key = c.component_key
     where c.event = 'merged'
 
     union all
@@ -107,6 +108,7 @@ causes as (
         row_number() over (
             partition by m.customer_id
             order by
+                case when d.reason is null and x.node_a is null then 0 else 1 end asc nulls last,
                 case when d.rule = 'must' then 0 else 1 end asc nulls last,
                 d.kind asc nulls last,
                 d.record_count desc nulls last,
@@ -126,7 +128,7 @@ causes as (
             and o.component_key = m.component_key and f.customer_id is distinct from m.former_id
         )
         or (
-            m.event <> 'merged' and (d.reason is not null or x.node_a is not null)
+            (d.reason is not null or x.node_a is not null)
             and o.component_key <> m.component_key and f.customer_id = m.former_id
         )
 ),

@@ -1,12 +1,14 @@
 -- One row per node of a component that holds more values of a type than one person may, or a pair that must stay apart.
 -- `value_key` says which values count as one: two member numbers that two different strong identifiers were each seen with are
--- one person's, however many members a person may be (`shared_to_exceed` in the seed id_type_rule).
+-- one person's, however many members a person may be (`shared_to_exceed` in the seed id_type_rule). A value that moved away and came
+-- back is one value in two nodes.
 with
 
 nodes as (
     select
         c.component_key,
         i.node_key,
+        i.value_key,
         i.strength,
         i.is_account,
         i.max_values_per_customer,
@@ -21,7 +23,7 @@ too_many as (
     from nodes
     where max_values_per_customer is not null
     group by component_key, limit_key
-    having count(*) > max(max_values_per_customer)
+    having count(distinct value_key) > max(max_values_per_customer)
 ),
 
 kept_apart as (
@@ -57,11 +59,12 @@ met as (
 ),
 
 witnessed as (
-    select
-        v.node_key,
+    select distinct
+        v.value_key,
         v.limit_key,
         v.shared_to_exceed,
-        w.node_key as witness_key
+        w.node_key as witness_node,
+        w.value_key as witness_key
     from contested as v
     inner join met as m on m.node_key = v.node_key
     inner join contested as w on w.node_key = m.neighbour_key
@@ -70,21 +73,21 @@ witnessed as (
 
 alike as (
     select
-        a.node_key,
-        b.node_key as other_key
+        a.value_key,
+        b.value_key as other_key
     from witnessed as a
     inner join witnessed as b
-        on b.witness_key = a.witness_key and b.limit_key = a.limit_key and b.node_key <> a.node_key
-    group by a.node_key, b.node_key
-    having count(*) >= max(a.shared_to_exceed)
+        on b.witness_node = a.witness_node and b.limit_key = a.limit_key and b.value_key <> a.value_key
+    group by a.value_key, b.value_key
+    having count(distinct a.witness_key) >= max(a.shared_to_exceed)
 ),
 
 first_alike as (
     select
-        node_key,
+        value_key,
         min(other_key) as other_key
     from alike
-    group by node_key
+    group by value_key
 ),
 
 final as (
@@ -92,10 +95,10 @@ final as (
         n.node_key,
         n.component_key,
         case when n.max_values_per_customer is not null then n.limit_key end as limit_key,
-        least(n.node_key, a.other_key) as value_key,
+        least(n.value_key, a.other_key) as value_key,
         n.max_values_per_customer as max_values
     from contested as n
-    left join first_alike as a on a.node_key = n.node_key
+    left join first_alike as a on a.value_key = n.value_key
 )
 
 select * from final

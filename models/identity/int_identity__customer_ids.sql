@@ -21,8 +21,8 @@ sizes as (
         max(case when n.membership = 'anonymous' then 1 else 0 end) = 1 as is_anonymous,
         min(i.first_seen_at) as first_seen_at,
         max(i.last_seen_at) as last_seen_at,
-        cast(sum(case when i.is_account then 1 else 0 end) as bigint) as account_count,
-        cast(sum(case when i.is_account then 0 else 1 end) as bigint) as identifier_count
+        cast(count(distinct case when i.is_account then i.value_key end) as bigint) as account_count,
+        cast(count(distinct case when not i.is_account then i.value_key end) as bigint) as identifier_count
     from components as n
     inner join identifiers as i on i.node_key = n.node_key
     group by n.component_key

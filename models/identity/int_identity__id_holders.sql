@@ -50,7 +50,7 @@ followed as (
         c.component_key,
         row_number() over (
             partition by h.customer_id
-            order by count(*) desc nulls last, c.component_key asc nulls last
+            order by count(distinct f.node_key) desc nulls last, c.component_key asc nulls last
         ) as place
     from homeless as h
     inner join former_members as f on f.customer_id = h.customer_id

@@ -48,19 +48,30 @@ moments as (
     select
         s.node_key,
         s.component_key,
-        e.last_stated_at as login_at
+        r.link_at as login_at
     from shared as s
     inner join {{ ref('int_identity__node_statements') }} as e on s.node_key = e.node_a or s.node_key = e.node_b
     inner join {{ ref('int_identity__strong_components') }} as c
         on c.node_key = case when s.node_key = e.node_a then e.node_b else e.node_a end
         and c.component_key = s.component_key
-    where e.action in ('bind', 'login')
+    inner join {{ ref('unified_identity_link') }} as r
+        on r.source_system = e.source_system
+        and r.action = e.action
+        and r.left_type = e.left_type
+        and coalesce(r.left_scope, '') = e.left_scope
+        and r.left_value = e.left_value
+        and r.right_type = e.right_type
+        and coalesce(r.right_scope, '') = e.right_scope
+        and r.right_value = e.right_value
+    where e.action in ('bind', 'login') and not r.is_deleted
 ),
 
 final as (
-    select distinct node_key, component_key, login_at
-    from moments
-    where login_at is not null
+    select distinct m.node_key, m.component_key, m.login_at
+    from moments as m
+    inner join {{ ref('int_identity__identifiers') }} as i on i.node_key = m.node_key
+    -- Before and after its period a value that moved is another node.
+    where m.login_at >= i.valid_from and m.login_at < coalesce(i.valid_to, {{ end_of_time() }})
 )
 
 select * from final

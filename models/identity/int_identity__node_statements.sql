@@ -1,5 +1,6 @@
 -- One row per statement about two identifiers and the nodes that it speaks of. What a source saw (bind, login) holds in the
--- period in which it was seen, a manual `must` for the newest period, what separates (cannot, never) for all of them.
+-- period in which it was seen, a manual `must` for the newest period, what separates (cannot, never) for all of them. Of two values
+-- that moved only periods that meet were seen together.
 with
 
 statements as (
@@ -62,6 +63,9 @@ final as (
             r.value_key = s.right_key
             and s.holds_to >= r.valid_from
             and (s.holds_from < r.ends_at or r.valid_to is null)
+    where
+        s.action in ('cannot', 'never')
+        or coalesce(l.valid_from < r.ends_at and r.valid_from < l.ends_at, true)
 )
 
 select * from final

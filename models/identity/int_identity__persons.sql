@@ -1,5 +1,5 @@
 -- One row per sighting and period in which its records belong to one customer: the account's, else that of the strongest identifier
--- that stands for somebody then, known persons before anonymous ones. No row means that the records name nobody.
+-- that stands for somebody then, known persons before anonymous ones. No customer means that the records name nobody.
 -- Blank text stands for an absent reference, so that records join by plain equality. visitor_key is the narrowest cookie or
 -- device on the record: it stays the same when the visitor logs in.
 with
@@ -27,15 +27,27 @@ members as (
 ),
 
 moments as (
-    select distinct sighting_key, valid_from from members
+    select
+        sighting_key,
+        valid_from
+    from members
+    union
+    select
+        sighting_key,
+        valid_to as valid_from
+    from members
+    where valid_to < {{ end_of_time() }}
 ),
 
 ranked as (
     select
-        m.*,
+        p.sighting_key,
         p.valid_from as holds_from,
+        m.customer_id,
+        m.strength,
+        m.node_key,
         row_number() over (
-            partition by m.sighting_key, p.valid_from
+            partition by p.sighting_key, p.valid_from
             order by
                 m.is_account desc nulls last,
                 m.is_anonymous asc nulls last,
@@ -44,11 +56,11 @@ ranked as (
                 m.node_key asc nulls last
         ) as person_rank,
         row_number() over (
-            partition by m.sighting_key, p.valid_from, m.strength
+            partition by p.sighting_key, p.valid_from, m.strength
             order by m.priority desc nulls last, m.id_value asc nulls last, m.node_key asc nulls last
         ) as visitor_rank
     from moments as p
-    inner join members as m on m.sighting_key = p.sighting_key and m.valid_from <= p.valid_from and m.valid_to > p.valid_from
+    left join members as m on m.sighting_key = p.sighting_key and m.valid_from <= p.valid_from and m.valid_to > p.valid_from
 ),
 
 chosen as (
