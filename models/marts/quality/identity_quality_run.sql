@@ -21,15 +21,7 @@ thresholds as (
 ),
 
 past as (
-    {%- if is_incremental() %}
-    select run_number, landed_at, measure, dimension, measure_value from {{ this }}
-    {%- else %}
-    select
-        cast(null as bigint) as run_number, cast(null as timestamp) as landed_at, cast(null as string) as measure,
-        cast(null as string) as dimension, cast(null as decimal(18, 6)) as measure_value
-    from thresholds
-    where 1 = 0
-    {%- endif %}
+    {{ past_quality_runs() }}
 ),
 
 files as (
