@@ -19,7 +19,7 @@ factors as (
 ),
 
 nodes as (
-    select c.node_key, c.component_key, c.membership, i.is_account, i.strength, i.priority
+    select distinct c.node_key, c.component_key, c.membership, i.is_account, i.strength, i.priority
     from {{ ref('int_identity__components') }} as c
     inner join {{ ref('int_identity__identifiers') }} as i on i.node_key = c.node_key
 ),

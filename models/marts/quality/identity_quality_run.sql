@@ -1,11 +1,7 @@
 -- One row per run, measure and value of its dimension: how well identifiers were joined to customers, run after run.
--- A past run cannot be computed again, so its rows stay, also through a full refresh. A run is told apart by what it found: while the
--- newest landed file and every measure are what the last run left, it is that run again, and its rows are replaced by equal ones.
--- An alert compares a run with the median of the runs before it; its thresholds are rows of the seed identity_quality_rule.
-{{ config(
-    materialized='incremental', incremental_strategy='delete+insert', unique_key='run_number', full_refresh=false,
-    on_schema_change='append_new_columns'
-) }}
+-- A past run cannot be computed again, so this table is remembered: every run, a full refresh too, keeps the rows of earlier ones. A
+-- run is told apart by what it found: while the newest landed file and every measure are what the last run left, it is that run
+-- again, and its rows are replaced by equal ones. An alert compares a run with the median of the runs before it.
 with
 
 thresholds as (
@@ -20,16 +16,12 @@ thresholds as (
     where part = 'alert'
 ),
 
-past as (
-    {{ past_quality_runs() }}
-),
-
-files as (
-    select landed_at, max(run_id) as landing_run_id from {{ source('landing', 'files') }} where status = 'landed' group by landed_at
-),
+past as ({{ past_quality_runs() }}),
 
 newest as (
-    select max(landed_at) as landed_at, max_by(landing_run_id, landed_at) as landing_run_id from files
+    select max(landed_at) as landed_at, max_by(run_id, cast(landed_at as string) || run_id) as landing_run_id
+    from {{ source('landing', 'files') }}
+    where status = 'landed'
 ),
 
 customers as (
@@ -56,21 +48,26 @@ matches as (
     select name, 'all' as dimension, sum(record_count) as record_count, sum(matched_count) as matched_count from records group by name
 ),
 
-measures as (
-    select 'customers' as measure, case when is_anonymous then 'anonymous' else 'known' end as dimension, count(*) as measure_value
-    from customers
-    group by is_anonymous
+-- What happened to ids is a sum over all runs here, as the history holds it, and becomes this run's part of it below.
+present as (
     {% for measure, dimension, value in [
         ('customers', 'all', 'count(*)'),
+        ('customers', 'known', 'sum(case when is_anonymous then 0 else 1 end)'),
+        ('customers', 'anonymous', 'sum(case when is_anonymous then 1 else 0 end)'),
         ('identifiers', 'all', 'sum(size)'),
         ('identifiers_per_customer', 'p50', 'percentile_cont(0.5) within group (order by size asc nulls last)'),
         ('identifiers_per_customer', 'p99', 'percentile_cont(0.99) within group (order by size asc nulls last)'),
         ('identifiers_per_customer', 'max', 'max(size)'),
     ] -%}
+    select '{{ measure }}' as measure, '{{ dimension }}' as dimension, cast({{ value }} as decimal(18, 6)) as measure_value
+    from customers
     union all
-    select '{{ measure }}' as measure, '{{ dimension }}' as dimension, {{ value }} as measure_value from customers
     {% endfor -%}
+    {% for event in ['born', 'merged', 'split', 'restored', 'retired'] -%}
+    select 'id_changes' as measure, '{{ event }}' as dimension, sum(case when event = '{{ event }}' then 1 else 0 end) as measure_value
+    from {{ ref('identity_id_history') }}
     union all
+    {% endfor -%}
     select 'rejected_edges' as measure, reason as dimension, count(*) as measure_value
     from {{ ref('int_identity__rejected_edges') }}
     group by reason
@@ -81,23 +78,24 @@ measures as (
     select name || '_records' as measure, dimension, record_count as measure_value from matches
 ),
 
-present as (
-    select measure, dimension, cast(measure_value as decimal(18, 6)) as measure_value from measures where measure_value is not null
-),
-
 last_run as (
     select max(run_number) as run_number, max(landed_at) as landed_at from past
 ),
 
+former as (
+    select p.measure, p.dimension, p.measure_value
+    from past as p
+    inner join last_run as l on l.run_number = p.run_number
+    where p.measure <> 'id_changes'
+    union all
+    select measure, dimension, sum(measure_value) as measure_value from past where measure = 'id_changes' group by measure, dimension
+),
+
 differences as (
     select count(*) as difference_count
-    from (
-        select past.measure, past.dimension, past.measure_value
-        from past
-        inner join last_run on last_run.run_number = past.run_number
-    ) as former
-    full join present on present.measure = former.measure and present.dimension = former.dimension
-    where coalesce(present.measure_value <> former.measure_value, true)
+    from present as n
+    full join former as f on f.measure = n.measure and f.dimension = n.dimension
+    where coalesce(cast(n.measure_value as decimal(18, 6)) <> f.measure_value, true)
 ),
 
 this_run as (
@@ -114,41 +112,53 @@ this_run as (
     where n.landed_at is not null
 ),
 
-baselines as (
-    select p.measure, p.dimension, median(p.measure_value) as baseline_value
+earlier as (
+    select
+        p.measure,
+        p.dimension,
+        sum(case when p.measure = 'id_changes' then p.measure_value else 0 end) as so_far,
+        median(case when p.run_number >= r.run_number - t.runs then p.measure_value end) as baseline_value
     from past as p
-    cross join this_run as r
     cross join thresholds as t
-    where p.run_number < r.run_number and p.run_number >= r.run_number - t.runs
+    inner join this_run as r on r.run_number > p.run_number
     group by p.measure, p.dimension
 ),
 
-final as (
+found as (
     select
-        cast(r.run_number as bigint) as run_number,
-        cast(r.landed_at as timestamp) as landed_at,
-        cast(r.landing_run_id as string) as landing_run_id,
-        cast(p.measure as string) as measure,
-        cast(p.dimension as string) as dimension,
-        p.measure_value,
-        cast(b.baseline_value as decimal(18, 6)) as baseline_value,
-        cast(case
-            when p.measure = 'identifiers_per_customer' and p.dimension = 'max' and p.measure_value > t.largest_customer
+        n.measure,
+        n.dimension,
+        cast(n.measure_value - coalesce(e.so_far, 0) as decimal(18, 6)) as measure_value,
+        cast(e.baseline_value as decimal(18, 6)) as baseline_value
+    from present as n
+    left join earlier as e on e.measure = n.measure and e.dimension = n.dimension
+),
+
+final as (
+    select p.run_number, p.landed_at, p.landing_run_id, p.measure, p.dimension, p.measure_value, p.baseline_value, p.alert_code
+    from past as p
+    left join this_run as r on r.run_number = p.run_number
+    where r.run_number is null
+
+    union all
+
+    select
+        r.run_number, r.landed_at, r.landing_run_id, f.measure, f.dimension, f.measure_value, f.baseline_value,
+        case
+            when f.measure = 'identifiers_per_customer' and f.dimension = 'max' and f.measure_value > t.largest_customer
                 then 'largest_customer'
-            when
-                p.measure like '%_match_rate' and m.record_count >= t.match_rate_records
-                and b.baseline_value - p.measure_value > t.match_rate_drop
+            when m.record_count >= t.match_rate_records and f.baseline_value - f.measure_value > t.match_rate_drop
                 then 'match_rate_drop'
             when
-                p.measure in ('rejected_edges', 'merges', 'splits') and r.run_number > 1 and p.measure_value >= t.jump_least
-                and p.measure_value > t.jump_factor * coalesce(b.baseline_value, 0)
+                (f.measure = 'rejected_edges' or (f.measure = 'id_changes' and f.dimension in ('merged', 'split')))
+                and r.run_number > 1 and f.measure_value >= t.jump_least
+                and f.measure_value > t.jump_factor * coalesce(f.baseline_value, 0)
                 then 'jump'
-        end as string) as alert_code
-    from present as p
+        end as alert_code
+    from found as f
     cross join this_run as r
     cross join thresholds as t
-    left join baselines as b on b.measure = p.measure and b.dimension = p.dimension
-    left join matches as m on m.name || '_match_rate' = p.measure and m.dimension = p.dimension
+    left join matches as m on m.name || '_match_rate' = f.measure and m.dimension = f.dimension
 )
 
 select * from final
