@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+
 from orchestration.identity.changes import compare, screen
 
 BRIDGE = (
