@@ -1,4 +1,5 @@
-"""The command line: `perennial demo | run | land | build | publish | report | status | explain`.
+"""The command line: `perennial demo | run | land | build | publish | report | status | explain |
+identity`.
 
 Dagster and dbt take seconds to import, so everything that can refuse a request does so before them.
 """
@@ -151,6 +152,13 @@ def make_parser() -> Parser:
         "--limit", type=int, default=20, metavar="N", help="lines of a list, 0 for all; default 20"
     )
     explain.add_argument("--json", action="store_true", help="the same as JSON, for scripts")
+    identity = command("identity", identity_command, "try out what would happen to customers")
+    identity.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="show what changed rules, seeds, settings and new files would merge, split and reject",
+    )
+    identity.add_argument("--json", action="store_true", help="print the result as JSON")
 
     for sub in (run, build):
         sub.add_argument(
@@ -158,7 +166,7 @@ def make_parser() -> Parser:
             metavar="DAY",
             help="build as of this day, such as 2026-06-30 (default: the last complete day landed)",
         )
-    for sub in (run, build, land):
+    for sub in (run, build, land, identity):
         sub.add_argument(
             "--vars",
             metavar="YAML",
@@ -288,6 +296,24 @@ def explain_command(options: argparse.Namespace) -> int:
         on = parse_day(options.on, "--on") if options.on else None
         answer = explain(paths, options.asked, options.reveal, on)
     print(json.dumps(answer, ensure_ascii=False) if options.json else write_answer(answer, most))
+    return PUBLISHED
+
+
+def identity_command(options: argparse.Namespace) -> int:
+    """What the rules as they stand would do; nothing is changed."""
+    if not options.dry_run:
+        raise UserError("`perennial identity` needs to be told what to do: --dry-run.")
+    settings, _ = _request(options)
+    from orchestration.identity.changes import screen
+    from orchestration.identity.dry_run import dry_run
+
+    # Whoever reads JSON reads standard output.
+    progress = TerminalProgress(sys.stderr if options.json else sys.stdout)
+    changes = dry_run(DataPaths.from_environment(), settings, str(uuid.uuid4()), progress)
+    if options.json:
+        print(json.dumps(changes.as_json(), indent=1))
+    else:
+        print("\n" + screen(changes, settings["reporting_currency"]))
     return PUBLISHED
 
 

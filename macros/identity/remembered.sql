@@ -29,3 +29,9 @@
 {# When this run started, UTC, and its id, as SQL literals: only what is remembered across runs may hold them. #}
 {% macro this_run_at() %}{{ return("cast('" ~ run_started_at.strftime('%Y-%m-%d %H:%M:%S') ~ "' as timestamp)") }}{% endmacro %}
 {% macro this_run_id() %}{{ return("'" ~ invocation_id ~ "'") }}{% endmacro %}
+
+{% macro past_quality_runs() %}
+  {{- return(remembered('identity_quality_run', {
+    'run_number': 'bigint', 'landed_at': 'timestamp', 'landing_run_id': 'string', 'measure': 'string', 'dimension': 'string',
+    'measure_value': 'decimal(18, 6)', 'baseline_value': 'decimal(18, 6)', 'alert_code': 'string'})) -}}
+{% endmacro %}

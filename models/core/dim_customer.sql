@@ -88,13 +88,16 @@ final as (
         {%- endfor %}
         coalesce(p.birth_date_conflict_count, 0) as birth_date_conflict_count,
         cast(c.account_count as bigint) as account_count,
-        cast(c.identifier_count as bigint) as identifier_count
+        cast(c.identifier_count as bigint) as identifier_count,
+        q.confidence_rate as identity_confidence_rate,
+        q.confidence_level as identity_confidence_level
     from customers as c
     left join accounts as a on a.customer_id = c.customer_id
     left join profiles as p on p.customer_id = c.customer_id
     left join first_days as d on d.customer_id = c.customer_id
     left join touches as t on t.customer_id = c.customer_id
     left join campaigns as m on m.campaign_text = lower(trim(t.campaign_text))
+    left join {{ ref('int_identity__confidence') }} as q on q.customer_id = c.customer_id
     {{ join_channel('t.channel_text') }}
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.serving import charts
+from orchestration.serving import charts, identity
 from orchestration.serving.panel import (
     Chart,
     Figures,
@@ -427,6 +427,8 @@ def quality(published: Published) -> Panel:
         f"{total['superseded']:,} superseded; {differing:,} files do not add up, "
         f"{total['refused']:,} were refused."
     )
+    if newest := rows_if_there(published, [identity.TABLE], identity.NEWEST):
+        finding += f" Identity: {identity.sentence(newest)}."
     kinds = {QUARANTINED: "quarantined", DUPLICATE: "duplicate", SUPERSEDED: "superseded"}
     lost = [
         {

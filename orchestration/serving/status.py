@@ -12,6 +12,8 @@ import duckdb
 from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.record import BuildRecord
 from orchestration.runtime.settings import project_version
+from orchestration.serving import identity
+from orchestration.serving.panel import rows_of
 from orchestration.serving.reading import literal, open_files, open_published
 
 MOST_LINES = 10
@@ -40,6 +42,9 @@ def status_screen(paths: DataPaths) -> str:
             if "data_quality_reasons" in tables:
                 lines += _quarantine(connection)
             lines += _reconciliation(connection)
+            if identity.TABLE in tables:
+                newest = rows_of(connection, identity.NEWEST)
+                lines.append(_line("Identity", identity.sentence(newest)))
     else:
         lines += [_line("Quarantine", "known after the first published run")]
     return "\n".join(lines)

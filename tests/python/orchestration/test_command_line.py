@@ -180,7 +180,9 @@ def test_unknown_commands_and_options_are_one_line(checkout: Checkout) -> None:
     assert "--help" in one_line(checkout.perennial("run", "--as-off", "x"), 2)
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "land", "build", "publish", "report", "status"])
+@pytest.mark.parametrize(
+    "command", ["demo", "run", "land", "build", "publish", "report", "status", "identity"]
+)
 def test_every_command_has_help(checkout: Checkout, command: str) -> None:
     done = checkout.perennial(command, "--help")
     assert done.returncode == 0
@@ -194,6 +196,12 @@ def test_every_command_has_help(checkout: Checkout, command: str) -> None:
 def test_a_step_out_of_order(checkout: Checkout, command: str, said: str) -> None:
     done = checkout.perennial(command)
     assert said in one_line(done, 1 if command == "publish" else 2)
+
+
+def test_a_dry_run_of_nothing(checkout: Checkout) -> None:
+    assert "--dry-run" in one_line(checkout.perennial("identity"), 2)
+    assert "perennial run" in one_line(checkout.perennial("identity", "--dry-run"), 2)
+    assert not checkout.data.exists()
 
 
 def test_status_of_nothing(checkout: Checkout) -> None:
