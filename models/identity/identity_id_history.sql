@@ -25,24 +25,13 @@ cut as (
 
 states as (
     select
-        h.customer_id,
-        c.customer_id as current_customer_id,
-        h.anchor_key,
-        h.is_anonymous,
-        h.born_at,
-        h.component_key
+        h.customer_id, c.customer_id as current_customer_id, h.anchor_key, h.is_anonymous, h.born_at, h.component_key
     from {{ ref('int_identity__id_holders') }} as h
     left join customer_ids as c on c.component_key = h.component_key
 
     union all
 
-    select
-        customer_id,
-        customer_id as current_customer_id,
-        anchor_key,
-        is_anonymous,
-        born_at,
-        component_key
+    select customer_id, customer_id as current_customer_id, anchor_key, is_anonymous, born_at, component_key
     from customer_ids
     where is_new
 ),
