@@ -39,8 +39,9 @@ setup: $(VENV)/installed-run ## Make .venv with the locked packages
 run: $(VENV)/installed-run ## Demo data (if nothing is there), the whole pipeline, published marts and report
 	@scripts/run-pipeline
 
+# Two processes, a file of tests at a time: dbt keeps one core busy and leaves the other idle.
 test: lint ## Every test: lint, dbt unit tests, project rules, Python tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev ## ruff and sqlfluff
 	@$(BIN)/ruff check .

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,11 +16,22 @@ from checkout import run
 
 @pytest.fixture(scope="session")
 def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data root with 1,000 demo customers, landed and built by a bare `dbt build` with all of its tests."""
-    root = tmp_path_factory.mktemp("demo")
-    run("perennial", "demo", "--customers", "1000", data_root=root)
-    run("perennial", "land", data_root=root)
-    run("dbt", "build", data_root=root)
+    """Data root with 1,000 demo customers, landed and built by a bare `dbt build` with all of its tests.
+
+    Nobody writes into it: the processes of a test run share it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    root, done = shared / "demo", shared / "demo.built"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            # A build that failed in the other process fails again here, with its words.
+            shutil.rmtree(root, ignore_errors=True)
+            run("perennial", "demo", "--customers", "1000", data_root=root)
+            run("perennial", "land", data_root=root)
+            run("dbt", "build", data_root=root)
+            done.touch()
     return root
 
 
