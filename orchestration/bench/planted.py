@@ -29,7 +29,14 @@ JUNK_SHARE = 2_000 / 300_000
 # Enough neighbours to be over the degree cap in a small population too.
 FEWEST_JUNK = 120
 JUNK = (("phone", ""), ("email", ""), ("device_id", "app"))
-LAST_MODEL = "int_identity__components"
+LAST_MODEL = "int_identity__members"
+MADE_HERE = (
+    "int_identity__identifiers",
+    "int_identity__edges",
+    "int_identity__sightings",
+    "int_identity__node_observations",
+    "int_identity__node_statements",
+)
 MOST_OF_A_KIND = 160
 
 # kind: id_type, id_scope, how many a person has, what the node hangs on (NULL for the person's
@@ -226,43 +233,30 @@ def _ties(con: duckdb.DuckDBPyConnection, persons: int) -> None:
 
 
 def _upstream_tables(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Schema identity as the models before the guards leave it, and planted.truth."""
+    """What the models before the guards leave, and planted.truth."""
     draws = Draws(SEED)
-    node_key = Macros(con)["node_key"]
+    macros = Macros(con)
     rules = PROJECT_DIR / "seeds" / "id_type_rule.csv"
-    con.execute("create schema identity; create schema planted")
+    con.execute("create schema identity; create schema unified; create schema planted")
     con.execute(
         f"""
         create temp table keyed as
-        select *, {node_key("concat_ws('|', id_type, id_scope, id_value)")} as node_key
+        select *, {macros["node_key"]("concat_ws('|', id_type, id_scope, id_value)")} as node_key
         from (select *, md5('planted|' || cast(node as varchar)) as id_value from nodes)
         """
     )
-    moment = "timestamp '2023-01-01' + to_seconds(cast(floor({} * {}) as bigint))"
-    first = moment.format(draws.unit("planted.first", "node"), 2 * 365 * 86_400)
+    # Own values are seen more often than somebody else's.
+    records = draws.exponential("planted.records", "(a * 7 + b) % 4294967296")
     con.execute(
         f"""
-        create table identity.int_identity__identifiers as
-        select
-            k.node_key, k.id_type, k.id_scope, k.id_value,
-            timestamp '1900-01-01' as valid_from,
-            cast(null as timestamp) as valid_to,
-            {first} as first_seen_at,
-            timestamp '2025-12-31' as last_seen_at,
-            cast(1 as bigint) as record_count,
-            k.id_type = 'account' as is_account,
-            coalesce(r.strength, 'strong') as strength,
-            coalesce(r.priority, 0) as priority,
-            coalesce(r.may_key, true) as may_key,
-            cast(r.max_customers_per_value as integer) as max_customers_per_value,
-            cast(r.max_values_per_customer as integer) as max_values_per_customer,
-            cast(null as varchar) as blocked_reason
-        from keyed as k
-        left join read_csv('{rules}') as r on r.id_type = k.id_type
+        create temp table seen as
+        select *, 1 + cast(floor({records} * case when is_false then 0.8 else 2.5 end) as bigint)
+            as record_count
+        from ties
         """
     )
-    # Own values are seen more often than somebody else's, three times against one and a half.
-    records = draws.exponential("planted.records", "t.a")
+    _logins_on_shared_devices(con, draws)
+    first = draws.below("planted.first", "s.a", 365 * 86_400)
     con.execute(
         f"""
         create table identity.int_identity__edges as
@@ -271,17 +265,52 @@ def _upstream_tables(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
             greatest(a.node_key, b.node_key) as node_b,
             'planted' as source_system,
             'event' as rule,
-            timestamp '2025-01-01' as first_seen_at,
-            timestamp '2025-12-31' as last_seen_at,
-            max(1 + cast(floor({records} * case when t.is_false then 0.8 else 2.5 end) as bigint))
-                as record_count
-        from ties as t
-        inner join keyed as a on a.node = t.a
-        inner join keyed as b on b.node = t.b
+            min(coalesce(l.first_at, timestamp '2023-01-01' + to_seconds({first})))
+                as first_seen_at,
+            max(coalesce(l.last_at, timestamp '2025-12-31')) as last_seen_at,
+            max(s.record_count) as record_count
+        from seen as s
+        inner join keyed as a on a.node = s.a
+        inner join keyed as b on b.node = s.b
+        left join (
+            select a, b, min(login_at) as first_at, max(login_at) as last_at
+            from logins
+            group by a, b
+        ) as l on l.a = s.a and l.b = s.b
         group by all
         """
     )
-    _no_statements(con)
+    con.execute(
+        f"""
+        create table identity.int_identity__identifiers as
+        select
+            k.node_key, k.node_key as value_key, k.id_type, k.id_scope, k.id_value,
+            {macros["beginning_of_time"]()} as valid_from,
+            cast(null as timestamp) as valid_to,
+            e.first_seen_at, e.last_seen_at, coalesce(e.record_count, 1) as record_count,
+            k.id_type = 'account' as is_account,
+            coalesce(r.strength, 'strong') as strength,
+            coalesce(r.priority, 0) as priority,
+            coalesce(r.may_key, true) as may_key,
+            cast(r.max_customers_per_value as bigint) as max_customers_per_value,
+            cast(r.max_values_per_customer as bigint) as max_values_per_customer,
+            cast(r.shared_to_exceed as bigint) as shared_to_exceed,
+            cast(null as varchar) as blocked_reason
+        from keyed as k
+        left join read_csv('{rules}') as r on r.id_type = k.id_type
+        left join (
+            select
+                node_key, min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at,
+                cast(sum(record_count) as bigint) as record_count
+            from (
+                select node_a as node_key, * from identity.int_identity__edges
+                union all
+                select node_b as node_key, * from identity.int_identity__edges
+            )
+            group by node_key
+        ) as e on e.node_key = k.node_key
+        """
+    )
     con.execute(
         "create table planted.truth as select node_key, person as person_id, "
         "id_type = 'account' as is_account from keyed where person is not null"
@@ -290,33 +319,91 @@ def _upstream_tables(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
         "select (select count(*) from keyed), (select count(*) from ties), "
         "(select count(*) from ties where is_false)"
     ).fetchone()
+    _records(con, macros)
     return dict(zip(("nodes", "edges", "false_edges"), counts, strict=True))
 
 
-def _no_statements(con: duckdb.DuckDBPyConnection) -> None:
+def _logins_on_shared_devices(con: duckdb.DuckDBPyConnection, draws: Draws) -> None:
+    """Temp table logins (a, b, login_at): who used a shared device when, any day of two years."""
+    moment = draws.below("planted.login", "(a * 31 + b * 17 + n) % 4294967296", 2 * 365 * 86_400)
+    con.execute(
+        f"""
+        create temp table logins as
+        select a, b, timestamp '2024-01-01' + to_seconds({moment}) as login_at
+        from (
+            select s.a, s.b, unnest(range(s.record_count)) as n
+            from seen as s
+            inner join (
+                select t.a from ties as t
+                inner join nodes as n on n.node = t.a and n.kind = 'device'
+                where t.is_false
+            ) as shared on shared.a = s.a
+        )
+        """
+    )
+
+
+def _records(con: duckdb.DuckDBPyConnection, macros: Macros) -> None:
+    """The records and statements that the models look at once more for shared devices."""
     con.execute(
         """
-        create table identity.int_identity__statements (
-            node_a bigint, node_b bigint, source_system varchar, action varchar,
-            left_key bigint, left_type varchar, left_scope varchar, left_value varchar,
-            right_key bigint, right_type varchar, right_scope varchar, right_value varchar,
-            first_stated_at timestamp, last_stated_at timestamp, holds_until timestamp,
-            statement_count bigint
+        create table identity.int_identity__sightings as
+        select distinct
+            md5('planted|' || l.a || '|' || l.b) as sighting_key,
+            'event' as entity,
+            'planted' as source_system,
+            b.id_value as account_ref,
+            a.id_value as ids,
+            a.node_key as device_key,
+            b.node_key as account_key
+        from logins as l
+        inner join keyed as a on a.node = l.a
+        inner join keyed as b on b.node = l.b
+        """
+    )
+    con.execute(
+        """
+        create table identity.int_identity__node_observations as
+        select sighting_key, device_key as node_key from identity.int_identity__sightings
+        union all
+        select sighting_key, account_key as node_key from identity.int_identity__sightings
+        """
+    )
+    con.execute(
+        """
+        create table identity.int_identity__node_statements (
+            action varchar, node_a bigint, node_b bigint, last_stated_at timestamp
         )
+        """
+    )
+    for entity, columns in macros["person_columns"]().items():
+        if not columns.get("ids") or columns.get("relation"):
+            continue
+        names = [columns["account_ref"], columns["ids"], "source_system"]
+        typed = [f"{name} varchar" for name in dict.fromkeys(names)]
+        typed += [f"{name} timestamp" for name in columns["seen_at"]]
+        con.execute(
+            f"create table unified.unified_{entity} ({', '.join(typed)}, is_deleted boolean)"
+        )
+    con.execute(
+        """
+        insert into unified.unified_event (account_ref, ids, source_system, event_at, is_deleted)
+        select b.id_value, a.id_value, 'planted', l.login_at, false
+        from logins as l
+        inner join keyed as a on a.node = l.a
+        inner join keyed as b on b.node = l.b
         """
     )
 
 
 def _run_dbt(paths: DataPaths) -> dict[str, float]:
     """Run what lies between the tables made here and the last model; seconds by model."""
-    made_here = ("int_identity__identifiers", "int_identity__edges")
-    starts = (*made_here, "int_identity__statements")
     done = subprocess.run(
         [
             str(EXECUTABLE), *FLAGS, "build",
-            "--select", *(f"{model}+,+{LAST_MODEL}" for model in starts),
+            "--select", *(f"{model}+,+{LAST_MODEL}" for model in MADE_HERE),
             f"+{LAST_MODEL},resource_type:seed",
-            "--exclude", *(f"+{model},resource_type:model" for model in made_here),
+            "--exclude", *(f"+{model},resource_type:model" for model in MADE_HERE),
             "resource_type:test", "resource_type:unit_test",
         ],
         cwd=PROJECT_DIR,
@@ -343,7 +430,8 @@ def _run_dbt(paths: DataPaths) -> dict[str, float]:
 def _score(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     macros = Macros(con)
     macros["contract_graph"]("select node_a, node_b from identity.int_identity__edges")
-    found = "(select node_key, component_key as customer_id from identity.int_identity__components)"
+    # Whom a value stands for today.
+    found = "(select * from identity.int_identity__members where valid_to is null)"
     plain = "(select node as node_key, pointer as customer_id from bench__labels_1)"
     scores = {}
     for level, truth in (
@@ -360,9 +448,9 @@ def _score(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         select id_type, max(held), cast(max(max_values_per_customer) as bigint)
         from (
             select i.id_type, i.max_values_per_customer, count(distinct i.id_value) as held
-            from identity.int_identity__components as c
-            inner join identity.int_identity__identifiers as i on i.node_key = c.node_key
-            group by c.component_key, i.id_type, i.id_scope, i.max_values_per_customer
+            from identity.int_identity__members as m
+            inner join identity.int_identity__identifiers as i on i.node_key = m.node_key
+            group by m.customer_id, i.id_type, i.id_scope, i.max_values_per_customer
         )
         where max_values_per_customer is not null
         group by id_type
