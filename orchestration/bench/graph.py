@@ -30,6 +30,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     """An in-memory database with the threads that every contestant gets."""
     connection = duckdb.connect()
     connection.execute(f"set threads = {THREADS}; set preserve_insertion_order = false")
+    connection.execute("set enable_progress_bar = false")
     return connection
 
 

@@ -429,10 +429,14 @@ def _run_dbt(paths: DataPaths) -> dict[str, float]:
 
 def _score(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     macros = Macros(con)
-    macros["contract_graph"]("select node_a, node_b from identity.int_identity__edges")
+    con.execute(
+        "create table planted.graph as select distinct node_a, node_b "
+        "from identity.int_identity__edges"
+    )
+    labels = macros["solve_components"]("planted.graph", None, None, False)["labels"]
     # Whom a value stands for today.
     found = "(select * from identity.int_identity__members where valid_to is null)"
-    plain = "(select node as node_key, pointer as customer_id from bench__labels_1)"
+    plain = f"(select node as node_key, pointer as customer_id from {labels} as labels)"
     scores = {}
     for level, truth in (
         ("identifiers", "planted.truth"),
