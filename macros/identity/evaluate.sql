@@ -1,8 +1,6 @@
 {# How good a partition is, against one that is known to be true, and how much one run's partition differs from the next one's.
    Each macro is a whole query of one row, by contingency table: pairs are counted, never enumerated.
-
-       dbt show --inline "{{ identity_scores('(select * from core.bridge_record_customer where entity = \'account\')', 'my_truth',
-           ['source_system', 'source_record_id']) }}" #}
+   CONTRIBUTING.md has an example with `dbt show --inline`. #}
 
 {# Scores of `predicted` (record -> customer) against `truth` (record -> person), relations or subqueries of one row per record,
    joined by the columns `key`. A record of the truth that `predicted` does not know is a customer of its own; a record that the
