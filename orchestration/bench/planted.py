@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from orchestration.bench.child import THREADS
 from orchestration.bench.macros import Macros
@@ -29,6 +30,7 @@ JUNK_SHARE = 2_000 / 300_000
 # Enough neighbours to be over the degree cap in a small population too.
 FEWEST_JUNK = 120
 JUNK = (("phone", ""), ("email", ""), ("device_id", "app"))
+CONTRACT = PROJECT_DIR / "models" / "staging" / "direct" / "_direct__sources.yml"
 LAST_MODEL = "int_identity__members"
 MADE_HERE = (
     "int_identity__identifiers",
@@ -319,7 +321,7 @@ def _upstream_tables(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
         "select (select count(*) from keyed), (select count(*) from ties), "
         "(select count(*) from ties where is_false)"
     ).fetchone()
-    _records(con, macros)
+    _records(con)
     return dict(zip(("nodes", "edges", "false_edges"), counts, strict=True))
 
 
@@ -343,7 +345,7 @@ def _logins_on_shared_devices(con: duckdb.DuckDBPyConnection, draws: Draws) -> N
     )
 
 
-def _records(con: duckdb.DuckDBPyConnection, macros: Macros) -> None:
+def _records(con: duckdb.DuckDBPyConnection) -> None:
     """The records and statements that the models look at once more for shared devices."""
     con.execute(
         """
@@ -369,22 +371,12 @@ def _records(con: duckdb.DuckDBPyConnection, macros: Macros) -> None:
         select sighting_key, account_key as node_key from identity.int_identity__sightings
         """
     )
-    con.execute(
-        """
-        create table identity.int_identity__node_statements (
-            action varchar, node_a bigint, node_b bigint, last_stated_at timestamp
-        )
-        """
-    )
-    for entity, columns in macros["person_columns"]().items():
-        if not columns.get("ids") or columns.get("relation"):
-            continue
-        names = [columns["account_ref"], columns["ids"], "source_system"]
-        typed = [f"{name} varchar" for name in dict.fromkeys(names)]
-        typed += [f"{name} timestamp" for name in columns["seen_at"]]
-        con.execute(
-            f"create table unified.unified_{entity} ({', '.join(typed)}, is_deleted boolean)"
-        )
+    _empty_statements(con)
+    contract = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
+    for entity in contract["sources"][0]["tables"]:
+        columns = [f"{column['name']} {column['data_type']}" for column in entity["columns"]]
+        names = ", ".join(dict.fromkeys([*columns, "is_deleted boolean"]))
+        con.execute(f"create table unified.unified_{entity['name']} ({names})")
     con.execute(
         """
         insert into unified.unified_event (account_ref, ids, source_system, event_at, is_deleted)
@@ -394,6 +386,20 @@ def _records(con: duckdb.DuckDBPyConnection, macros: Macros) -> None:
         inner join keyed as b on b.node = l.b
         """
     )
+
+
+def _empty_statements(con: duckdb.DuckDBPyConnection) -> None:
+    """Nobody said anything: the columns that the model documents, and no row."""
+    file = PROJECT_DIR / "models" / "identity" / "int_identity__node_statements.yml"
+    (model,) = yaml.safe_load(file.read_text(encoding="utf-8"))["models"]
+    columns = []
+    for column in model["columns"]:
+        name = column["name"]
+        is_number = name.startswith("node_") or name.endswith(("_node", "_key", "_count"))
+        is_moment = name.endswith(("_at", "_from", "_to"))
+        kind = "bigint" if is_number else "timestamp" if is_moment else "varchar"
+        columns.append(f"{name} {kind}")
+    con.execute(f"create table identity.int_identity__node_statements ({', '.join(columns)})")
 
 
 def _run_dbt(paths: DataPaths) -> dict[str, float]:
