@@ -41,10 +41,11 @@
    that it reads, to be dropped then. #}
 {% macro solve_components(graph, former_labels, former_graph, can_extend) %}
   {%- if can_extend -%}
-    {%- set added, removed = scratch_table('added'), scratch_table('removed') -%}
-    {%- for table, here, there in [(added, graph, former_graph), (removed, former_graph, graph)] -%}
-      {%- do create_scratch(table, "select h.node_a, h.node_b from " ~ here ~ " as h left join " ~ there ~ " as t on t.node_a = h.node_a and t.node_b = h.node_b where t.node_a is null") -%}
-    {%- endfor -%}
+    {%- set changes, added, removed = scratch_table('changes'), scratch_table('added'), scratch_table('removed') -%}
+    {%- do create_scratch(changes, "select g.node_a, g.node_b, f.node_a as former_a, f.node_b as former_b from " ~ graph ~ " as g full outer join " ~ former_graph ~ " as f on f.node_a = g.node_a and f.node_b = g.node_b where g.node_a is null or f.node_a is null") -%}
+    {%- do create_scratch(added, "select node_a, node_b from " ~ changes ~ " where node_a is not null") -%}
+    {%- do create_scratch(removed, "select former_a as node_a, former_b as node_b from " ~ changes ~ " where node_a is null") -%}
+    {%- do run_query("drop table " ~ changes) -%}
     {%- set counts = run_query("select (select count(*) from " ~ added ~ "), (select count(*) from " ~ removed ~ "), (select count(*) from " ~ graph ~ ")").rows[0] -%}
     {%- set found = {} -%}
     {%- if 5 * (counts[0] + counts[1]) <= counts[2] -%}
