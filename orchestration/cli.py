@@ -1,5 +1,4 @@
-"""The command line: `perennial demo | run | land | build | publish | report | status | explain |
-identity`.
+"""The command line of perennial: one command a step, one for the whole pipeline, some that look.
 
 Dagster and dbt take seconds to import, so everything that can refuse a request does so before them.
 """
@@ -16,6 +15,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NoReturn, TextIO
 
 from orchestration.errors import UserError
@@ -159,6 +159,18 @@ def make_parser() -> Parser:
         help="show what changed rules, seeds, settings and new files would merge, split and reject",
     )
     identity.add_argument("--json", action="store_true", help="print the result as JSON")
+    bench = command(
+        "bench", bench_command, "measure this machine and this version: ratios within one run"
+    )
+    bench.add_argument("what", choices=["identity"], help="what to measure")
+    bench.add_argument(
+        "--persons",
+        type=int,
+        default=1_000_000,
+        metavar="N",
+        help="size of the generated graph, default 1000000",
+    )
+    bench.add_argument("--json", metavar="FILE", help="write the figures there too")
 
     for sub in (run, build):
         sub.add_argument(
@@ -315,6 +327,14 @@ def identity_command(options: argparse.Namespace) -> int:
     else:
         print("\n" + screen(changes, settings["reporting_currency"]))
     return PUBLISHED
+
+
+def bench_command(options: argparse.Namespace) -> int:
+    """A benchmark; it fails when answers differ, never because it was slow."""
+    from orchestration.bench.identity import bench_identity
+
+    file = Path(options.json) if options.json else None
+    return PUBLISHED if bench_identity(options.persons, file, sys.stdout) else NOT_PUBLISHED
 
 
 def _request(options: argparse.Namespace) -> tuple[Settings, list[str]]:

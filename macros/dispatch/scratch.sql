@@ -6,8 +6,7 @@
 
 {% macro create_scratch(table, query) %}{{ return(adapter.dispatch('create_scratch', 'perennial')(table, query)) }}{% endmacro %}
 {% macro default__create_scratch(table, query) %}
-  {%- do run_query('drop table if exists ' ~ table) -%}
-  {%- do run_query('create temporary table ' ~ table ~ ' as ' ~ query) -%}
+  {%- do run_query('create or replace temporary table ' ~ table ~ ' as ' ~ query) -%}
 {% endmacro %}
 {% macro spark__create_scratch(table, query) %}
   {%- do run_query('drop table if exists ' ~ table) -%}

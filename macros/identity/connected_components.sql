@@ -21,14 +21,14 @@
         solved_graph, existing_relation, existing_graph,
         can_extend=(existing_relation is not none and existing_graph is not none and not should_full_refresh())) -%}
   {% call statement('main') -%}
-    {{ create_table_as(False, solved, "select node as node_key, pointer as component_key from " ~ found.labels) }}
+    {{ create_table_as(False, solved, "select node as node_key, pointer as component_key from " ~ found.labels ~ " as labels") }}
   {%- endcall %}
 
   {%- for old, new, name in [(existing_relation, solved, target_relation), (existing_graph, solved_graph, graph_relation)] -%}
     {%- if old is not none -%}{%- do adapter.drop_relation(old) -%}{%- endif -%}
     {%- do adapter.rename_relation(new, name) -%}
   {%- endfor -%}
-  {%- do run_query("drop table " ~ found.labels) -%}
+  {%- for table in found.scratch -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
   {{ run_hooks(post_hooks, inside_transaction=True) }}
   {%- do adapter.commit() -%}
   {{ run_hooks(post_hooks, inside_transaction=False) }}
@@ -36,13 +36,16 @@
   {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{# Solves `graph`, from scratch or from what was solved before. Returns {labels: scratch table (node, pointer), rounds, mode}. #}
+{# Solves `graph`, distinct edges, from scratch or from what was solved before. Returns {labels, scratch, rounds, mode}: `labels` is
+   a subquery of (node, pointer), so that millions of rows are written once, into the model's table; `scratch` names the tables
+   that it reads, to be dropped then. #}
 {% macro solve_components(graph, former_labels, former_graph, can_extend) %}
   {%- if can_extend -%}
-    {%- set added, removed = scratch_table('added'), scratch_table('removed') -%}
-    {%- for table, here, there in [(added, graph, former_graph), (removed, former_graph, graph)] -%}
-      {%- do create_scratch(table, "select h.node_a, h.node_b from " ~ here ~ " as h left join " ~ there ~ " as t on t.node_a = h.node_a and t.node_b = h.node_b where t.node_a is null") -%}
-    {%- endfor -%}
+    {%- set changes, added, removed = scratch_table('changes'), scratch_table('added'), scratch_table('removed') -%}
+    {%- do create_scratch(changes, "select g.node_a, g.node_b, f.node_a as former_a, f.node_b as former_b from " ~ graph ~ " as g full outer join " ~ former_graph ~ " as f on f.node_a = g.node_a and f.node_b = g.node_b where g.node_a is null or f.node_a is null") -%}
+    {%- do create_scratch(added, "select node_a, node_b from " ~ changes ~ " where node_a is not null") -%}
+    {%- do create_scratch(removed, "select former_a as node_a, former_b as node_b from " ~ changes ~ " where node_a is null") -%}
+    {%- do run_query("drop table " ~ changes) -%}
     {%- set counts = run_query("select (select count(*) from " ~ added ~ "), (select count(*) from " ~ removed ~ "), (select count(*) from " ~ graph ~ ")").rows[0] -%}
     {%- set found = {} -%}
     {%- if 5 * (counts[0] + counts[1]) <= counts[2] -%}
@@ -53,51 +56,63 @@
     {%- do run_query("drop table " ~ removed) -%}
     {%- if found -%}{{ return(found) }}{%- endif -%}
   {%- endif -%}
-  {{- return({'rounds': contract_graph("select node_a, node_b from " ~ graph), 'labels': scratch_table('labels_1'), 'mode': 'solved in full'}) -}}
+  {%- set solved = contract_graph(graph) -%}
+  {%- do solved.update({'mode': 'solved in full'}) -%}
+  {{- return(solved) -}}
 {% endmacro %}
 
 {# Labels of a graph whose former labels are known: new edges are contracted onto the components that exist; components that lost
-   an edge are taken apart and solved from their own edges. `labels_sql` gives (node, pointer). Returns {labels, rounds}. #}
+   an edge are taken apart and solved from their own edges. `labels_sql` gives (node, pointer). Returns {labels, scratch, rounds}.
+   Whatever reads all labels costs more than everything else, so they are read twice only: for the ends of the open edges, and
+   when they are written anew. #}
 {% macro extend_components(labels_sql, graph, added, removed, removed_count) %}
-  {%- set former, touched, open_edges, rewritten = scratch_table('former'), scratch_table('touched'), scratch_table('open_edges'), scratch_table('rewritten') -%}
-  {%- do create_scratch(touched, "select distinct l.pointer from (" ~ labels_sql ~ ") as l inner join (select node_a as node from " ~ removed ~ " union select node_b as node from " ~ removed ~ ") as r on r.node = l.node") -%}
-  {#- What each end of an open edge stands for: its former component, or itself where it is new or its component is taken apart. -#}
+  {%- set touched, evidence, ends, former, open_edges, aliases = scratch_table('touched'), scratch_table('evidence'), scratch_table('ends'), scratch_table('former'), scratch_table('open_edges'), scratch_table('aliases') -%}
+  {%- set scratch = [ends, former, aliases] -%}
+  {%- set untouched, is_untouched = '', '' -%}
   {%- if removed_count > 0 -%}
-    {%- do create_scratch(open_edges, "select node_a, node_b from " ~ added ~ " union select g.node_a, g.node_b from " ~ graph ~ " as g inner join (" ~ labels_sql ~ ") as l on l.node = g.node_a inner join " ~ touched ~ " as t on t.pointer = l.pointer") -%}
-  {%- else -%}
-    {%- do create_scratch(open_edges, "select node_a, node_b from " ~ added) -%}
+    {%- do scratch.append(touched) -%}
+    {%- set untouched, is_untouched = " left join " ~ touched ~ " as t on t.pointer = l.pointer", " where t.pointer is null" -%}
+    {%- do create_scratch(touched, "select distinct l.pointer from (" ~ labels_sql ~ ") as l inner join (select node_a as node from " ~ removed ~ " union select node_b as node from " ~ removed ~ ") as r on r.node = l.node") -%}
+    {%- do create_scratch(evidence, "select node_a, node_b from " ~ added ~ " union select g.node_a, g.node_b from " ~ graph ~ " as g inner join (" ~ labels_sql ~ ") as l on l.node = g.node_a inner join " ~ touched ~ " as t on t.pointer = l.pointer") -%}
   {%- endif -%}
-  {%- do create_scratch(former, "select l.node, l.pointer from (" ~ labels_sql ~ ") as l inner join (select node_a as node from " ~ open_edges ~ " union select node_b as node from " ~ open_edges ~ ") as e on e.node = l.node left join " ~ touched ~ " as t on t.pointer = l.pointer where t.pointer is null") -%}
-  {%- set rounds = contract_graph("select coalesce(a.pointer, e.node_a) as node_a, coalesce(b.pointer, e.node_b) as node_b from " ~ open_edges ~ " as e left join " ~ former ~ " as a on a.node = e.node_a left join " ~ former ~ " as b on b.node = e.node_b") -%}
-  {%- set solved = scratch_table('labels_1') -%}
-  {#- Everybody keeps his component, renamed where it grew together with another; nodes that were solved by themselves come after. -#}
-  {%- do create_scratch(rewritten,
-        "select l.node, coalesce(s.pointer, l.pointer) as pointer from (" ~ labels_sql ~ ") as l left join " ~ solved ~ " as s on s.node = l.pointer left join " ~ touched ~ " as t on t.pointer = l.pointer where t.pointer is null"
-        ~ " union all select s.node, s.pointer from " ~ solved ~ " as s left join (select distinct pointer from " ~ former ~ ") as f on f.pointer = s.node where f.pointer is null") -%}
-  {%- for table in [former, touched, open_edges, solved] -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
-  {{- return({'rounds': rounds, 'labels': rewritten}) -}}
+  {%- set edges = evidence if removed_count > 0 else added -%}
+  {#- What each end of an edge stands for: its former component, or itself where it is new or its component is taken apart. -#}
+  {%- do create_scratch(ends, "select node_a as node from " ~ edges ~ " union select node_b as node from " ~ edges) -%}
+  {%- do create_scratch(former, "select l.node, l.pointer from (" ~ labels_sql ~ ") as l inner join " ~ ends ~ " as e on e.node = l.node" ~ untouched ~ is_untouched) -%}
+  {%- do create_scratch(open_edges,
+        "select distinct least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from ("
+        ~ "select coalesce(a.pointer, e.node_a) as pointer_a, coalesce(b.pointer, e.node_b) as pointer_b from " ~ edges ~ " as e left join " ~ former ~ " as a on a.node = e.node_a left join " ~ former ~ " as b on b.node = e.node_b"
+        ~ ") as pointed where pointer_a <> pointer_b") -%}
+  {%- set solved = contract_graph(open_edges) -%}
+  {%- do create_scratch(aliases, "select node, pointer from " ~ solved.labels ~ " as labels where node <> pointer") -%}
+  {%- for table in solved.scratch + [open_edges] + ([evidence] if removed_count > 0 else []) -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
+  {{- return({
+    'rounds': solved.rounds,
+    'scratch': scratch,
+    'labels': "(select l.node, coalesce(s.pointer, l.pointer) as pointer from (" ~ labels_sql ~ ") as l left join " ~ aliases ~ " as s on s.node = l.pointer" ~ untouched ~ is_untouched
+      ~ " union all select e.node, coalesce(s.pointer, e.node) as pointer from " ~ ends ~ " as e left join " ~ former ~ " as f on f.node = e.node left join " ~ aliases ~ " as s on s.node = e.node where f.node is null)"
+  }) -}}
 {% endmacro %}
 
-{# Leaves one label per node in the scratch table labels_1 and returns the number of rounds.
+{# Contracts `graph`, a table of distinct edges, which stays as it is. Returns {labels, scratch, rounds} as solve_components does.
 
    Each round every node points to the smallest key in its neighbourhood, then to where that one points; the edges between the
    nodes pointed to are the next, much smaller graph. Keys are hashes, so that no order of the source's ids can make a chain
    shrink by one node a round. The smallest key of a component survives every round. Every round's pointers are kept and composed
    backwards at the end. #}
-{% macro contract_graph(edges_sql) %}
+{% macro contract_graph(graph) %}
   {%- set most = setting('identity_max_rounds') -%}
   {%- set state = namespace(rounds=0, left=1) -%}
-  {%- do create_scratch(scratch_table('edges_1'), "select distinct least(node_a, node_b) as node_a, greatest(node_a, node_b) as node_b from (" ~ edges_sql ~ ") as given") -%}
+  {%- set nearest = scratch_table('nearest') -%}
   {%- for number in range(1, most + 1) if state.left > 0 -%}
-    {%- set edges = scratch_table('edges_' ~ number) -%}
-    {%- set nearest = scratch_table('nearest') -%}
+    {%- set edges = graph if number == 1 else scratch_table('edges_' ~ number) -%}
     {%- set pointers = scratch_table('pointers_' ~ number) -%}
     {%- set next_edges = scratch_table('edges_' ~ (number + 1)) -%}
     {%- do create_scratch(nearest, "select node, least(node, min(neighbour)) as pointer from (select node_a as node, node_b as neighbour from " ~ edges ~ " union all select node_b as node, node_a as neighbour from " ~ edges ~ ") as both_ways group by node") -%}
     {%- do create_scratch(pointers, "select first_step.node, second_step.pointer from " ~ nearest ~ " as first_step inner join " ~ nearest ~ " as second_step on second_step.node = first_step.pointer") -%}
-    {%- do create_scratch(next_edges, "select distinct least(a.pointer, b.pointer) as node_a, greatest(a.pointer, b.pointer) as node_b from " ~ edges ~ " as e inner join " ~ pointers ~ " as a on a.node = e.node_a inner join " ~ pointers ~ " as b on b.node = e.node_b where a.pointer <> b.pointer") -%}
-    {%- do run_query('drop table ' ~ edges) -%}
     {%- do run_query('drop table ' ~ nearest) -%}
+    {%- do create_scratch(next_edges, "select distinct least(a.pointer, b.pointer) as node_a, greatest(a.pointer, b.pointer) as node_b from " ~ edges ~ " as e inner join " ~ pointers ~ " as a on a.node = e.node_a inner join " ~ pointers ~ " as b on b.node = e.node_b where a.pointer <> b.pointer") -%}
+    {%- if number > 1 -%}{%- do run_query('drop table ' ~ edges) -%}{%- endif -%}
     {%- set state.rounds = number -%}
     {%- set state.left = run_query('select count(*) from ' ~ next_edges).rows[0][0] | int -%}
   {%- endfor -%}
@@ -105,14 +120,18 @@
     {{ exceptions.raise_compiler_error("The components of " ~ this.identifier ~ " did not settle in " ~ most ~ " rounds (" ~ state.left ~ " edges are left), so no customer id was changed; raise the setting identity_max_rounds.") }}
   {%- endif -%}
   {%- do run_query('drop table ' ~ scratch_table('edges_' ~ (state.rounds + 1))) -%}
-  {%- do create_scratch(scratch_table('labels_' ~ state.rounds), "select node, pointer from " ~ scratch_table('pointers_' ~ state.rounds)) -%}
+  {%- set later = namespace(labels=scratch_table('pointers_' ~ state.rounds)) -%}
   {%- for back in range(1, state.rounds) -%}
     {%- set number = state.rounds - back -%}
-    {%- set later = scratch_table('labels_' ~ (number + 1)) -%}
-    {%- do create_scratch(scratch_table('labels_' ~ number), "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ scratch_table('pointers_' ~ number) ~ " as p left join " ~ later ~ " as l on l.node = p.pointer") -%}
-    {%- do run_query('drop table ' ~ later) -%}
-    {%- do run_query('drop table ' ~ scratch_table('pointers_' ~ (number + 1))) -%}
+    {%- set pointers, labels = scratch_table('pointers_' ~ number), scratch_table('labels_' ~ number) -%}
+    {%- set composed = "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ pointers ~ " as p left join " ~ later.labels ~ " as l on l.node = p.pointer" -%}
+    {%- if number == 1 -%}
+      {{- return({'rounds': state.rounds, 'scratch': [pointers, later.labels], 'labels': '(' ~ composed ~ ')'}) -}}
+    {%- endif -%}
+    {%- do create_scratch(labels, composed) -%}
+    {%- do run_query('drop table ' ~ later.labels) -%}
+    {%- do run_query('drop table ' ~ pointers) -%}
+    {%- set later.labels = labels -%}
   {%- endfor -%}
-  {%- do run_query('drop table ' ~ scratch_table('pointers_1')) -%}
-  {{- return(state.rounds) -}}
+  {{- return({'rounds': state.rounds, 'scratch': [later.labels], 'labels': '(select node, pointer from ' ~ later.labels ~ ')'}) -}}
 {% endmacro %}

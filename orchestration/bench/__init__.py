@@ -1,0 +1,1 @@
+"""Benchmarks: ratios within one run, since seconds differ from machine to machine."""
