@@ -20,11 +20,12 @@
   {%- set found = solve_components(
         solved_graph, existing_relation, existing_graph,
         can_extend=(existing_relation is not none and existing_graph is not none and not should_full_refresh())) -%}
+  {%- set in_place = rewrite_labels(existing_relation, found) if 'aliases' in found else none -%}
   {% call statement('main') -%}
-    {{ create_table_as(False, solved, "select node as node_key, pointer as component_key from " ~ found.labels ~ " as labels") }}
+    {{ in_place or create_table_as(False, solved, "select node as node_key, pointer as component_key from " ~ found.labels ~ " as labels") }}
   {%- endcall %}
 
-  {%- for old, new, name in [(existing_relation, solved, target_relation), (existing_graph, solved_graph, graph_relation)] -%}
+  {%- for old, new, name in ([] if in_place else [(existing_relation, solved, target_relation)]) + [(existing_graph, solved_graph, graph_relation)] -%}
     {%- if old is not none -%}{%- do adapter.drop_relation(old) -%}{%- endif -%}
     {%- do adapter.rename_relation(new, name) -%}
   {%- endfor -%}
@@ -61,9 +62,20 @@
   {{- return(solved) -}}
 {% endmacro %}
 
+{# Statements that turn the former labels in `relation` into those that extend_components found, or none where an engine can only
+   write a table whole. They run in the model's transaction, so a crash leaves the former labels. #}
+{% macro rewrite_labels(relation, found) %}{{ return(adapter.dispatch('rewrite_labels', 'perennial')(relation, found)) }}{% endmacro %}
+{% macro default__rewrite_labels(relation, found) %}{{ return(none) }}{% endmacro %}
+{% macro duckdb__rewrite_labels(relation, found) %}
+  {%- set taken_apart = "delete from " ~ relation ~ " where component_key in (select pointer from " ~ found.touched ~ "); " if found.touched else "" -%}
+  {{- return(taken_apart
+    ~ "update " ~ relation ~ " set component_key = a.pointer from " ~ found.aliases ~ " as a where a.node = component_key; "
+    ~ "insert into " ~ relation ~ " select e.node, coalesce(a.pointer, e.node) from " ~ found.ends ~ " as e left join " ~ found.former ~ " as f on f.node = e.node left join " ~ found.aliases ~ " as a on a.node = e.node where f.node is null") -}}
+{% endmacro %}
+
 {# Labels of a graph whose former labels are known: new edges are contracted onto the components that exist; components that lost
-   an edge are taken apart and solved from their own edges. `labels_sql` gives (node, pointer). Returns {labels, scratch, rounds}.
-   Whatever reads all labels costs more than everything else, so they are read twice only: for the ends of the open edges, and
+   an edge are taken apart and solved from their own edges. `labels_sql` gives (node, pointer). Returns {labels, scratch, rounds}
+   and the tables that rewrite_labels reads. Whatever reads all labels costs more than everything else, so they are read twice only: for the ends of the open edges, and
    when they are written anew. #}
 {% macro extend_components(labels_sql, graph, added, removed, removed_count) %}
   {%- set touched, evidence, ends, former, open_edges, aliases = scratch_table('touched'), scratch_table('evidence'), scratch_table('ends'), scratch_table('former'), scratch_table('open_edges'), scratch_table('aliases') -%}
@@ -89,6 +101,7 @@
   {{- return({
     'rounds': solved.rounds,
     'scratch': scratch,
+    'aliases': aliases, 'ends': ends, 'former': former, 'touched': touched if removed_count > 0 else none,
     'labels': "(select l.node, coalesce(s.pointer, l.pointer) as pointer from (" ~ labels_sql ~ ") as l left join " ~ aliases ~ " as s on s.node = l.pointer" ~ untouched ~ is_untouched
       ~ " union all select e.node, coalesce(s.pointer, e.node) as pointer from " ~ ends ~ " as e left join " ~ former ~ " as f on f.node = e.node left join " ~ aliases ~ " as s on s.node = e.node where f.node is null)"
   }) -}}

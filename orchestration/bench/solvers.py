@@ -209,13 +209,14 @@ def incremental(old_file: Path, new_file: Path) -> dict[str, Any]:
         _members("former", macros["solve_components"]("former_graph", None, None, False)["labels"])
     )
     con.execute("create table gone as select * from former_graph limit 0")
+    con.execute("create table solved as select * from former")
 
     clock = _Clock()
     con.execute(_distinct("added", _edges(new_file)))
     found = macros["extend_components"](
-        "select node_key as node, component_key as pointer from former", "graph", "added", "gone", 0
+        "select node_key as node, component_key as pointer from solved", "graph", "added", "gone", 0
     )
-    con.execute(_members("solved", found["labels"]))
+    con.execute(macros["rewrite_labels"]("solved", found))
     step = clock.read()
     judged = _judge(con, _SOLVED)
 
