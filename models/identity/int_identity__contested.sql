@@ -59,7 +59,7 @@ met as (
 ),
 
 witnessed as (
-    select distinct
+    select
         v.value_key,
         v.limit_key,
         v.shared_to_exceed,
