@@ -31,5 +31,6 @@ def rulebook(seeds: Mapping[str, Rows], default_type: str = "ecommerce") -> dict
         "setting": lambda name: {"default_business_type": default_type}[name],
         "days_between": lambda a, b: f"days_between({a}, {b})",
         "seed_rows": lambda name: seeds.get(name),
+        "graph": {},
     }
     return macros(("hooks/settings.sql", "lifecycle/rulebook.sql"), given)["lifecycle_rulebook"]()  # type: ignore[return-value]

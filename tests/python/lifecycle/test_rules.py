@@ -26,13 +26,13 @@ def _rows(seeds: dict[str, Rows], seed: str, **where: str) -> Rows:
 
 def test_the_shipped_rules_work() -> None:
     book = rulebook(shipped())
-    assert list(book["models"]) == ["maturity5", "value5"]
+    assert list(book["models"]) == ["classic5", "growth5", "maturity5", "relation5", "value5"]
     assert len(book["business_types"]) == 11
     for by_type in book["models"].values():
         assert list(by_type) == book["business_types"]
         for compiled in by_type.values():
             assert compiled["rules"][-1]["conditions"] == [
-                {"feature": "otherwise", "op": None, "value": None}
+                {"feature": "otherwise", "op": None, "value": None, "adaptive_value": None}
             ]
 
 
