@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,11 +111,16 @@ def _write(
             f"attach {literal(fresh)} as fresh (storage_version {literal(STORAGE_VERSION)})"
         )
         rows = {}
-        for node in public_models(manifest):
+        public = public_models(manifest)
+        # Views last: they read the tables.
+        for node in sorted(public, key=lambda model: _is_published_as_view(model)):
             table = f"fresh.main.{name(node['alias'])}"
-            connection.execute(
-                f"create table {table} as select * from warehouse.{relations[node['name']]}"
-            )
+            if _is_published_as_view(node):
+                _create_view(connection, node, public)
+            else:
+                connection.execute(
+                    f"create table {table} as select * from warehouse.{relations[node['name']]}"
+                )
             _describe(connection, table, node)
             rows[node["alias"]] = connection.execute(f"select count(*) from {table}").fetchone()[0]
         connection.execute(
@@ -137,10 +142,33 @@ def _write(
     return warnings, rows
 
 
+def _is_published_as_view(node: Mapping[str, Any]) -> bool:
+    return node.get("config", {}).get("meta", {}).get("published_as") == "view"
+
+
+def _create_view(
+    connection: duckdb.DuckDBPyConnection,
+    node: Mapping[str, Any],
+    public: Sequence[Mapping[str, Any]],
+) -> None:
+    """A model with `meta: {published_as: view}`, over the published tables in place of its inputs.
+
+    For what grows with every day that is looked at: its rows are made when somebody asks for them.
+    """
+    sql = node["compiled_code"]
+    for model in public:
+        sql = sql.replace(model["relation_name"], f"main.{name(model['alias'])}")
+    # A view finds its tables by the file that it is in, under whatever name that is attached.
+    connection.execute("use fresh")
+    connection.execute(f"create view main.{name(node['alias'])} as {sql}")
+    connection.execute("use memory")
+
+
 def _describe(connection: duckdb.DuckDBPyConnection, table: str, node: Mapping[str, Any]) -> None:
     """Carry the descriptions along, for BI tools that show them."""
+    kind = "view" if _is_published_as_view(node) else "table"
     if node["description"]:
-        connection.execute(f"comment on table {table} is {literal(node['description'])}")
+        connection.execute(f"comment on {kind} {table} is {literal(node['description'])}")
     for column in node["columns"].values():
         if column["description"]:
             connection.execute(

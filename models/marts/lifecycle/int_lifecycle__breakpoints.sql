@@ -1,6 +1,6 @@
 -- One row per customer and day on which a stage may change: the event days of int_lifecycle__states, and the days on
 -- which time alone reaches a threshold of the customer's business type. The first rule of each model that matches stands
--- in a column <model>_clause of its own, as `stage.clause`.
+-- in a column <model>_clause of its own, as `stage.clause`, and in <model>_adaptive_clause where the adaptive mode may differ.
 with
 
 states as (
@@ -13,20 +13,19 @@ clocks as (
 
 ripening as (
     select
-        states.*,
-        {{ days_later(lifecycle_anchor('clocks.feature', 'states'), 'clocks.age_days') }} as seen_on
+        states.customer_number,
+        states.day_on,
+        states.next_day_on,
+        {{ lifecycle_ripe_on('clocks', 'states') }} as seen_on
     from states
     inner join clocks on states.business_type = clocks.business_type
 ),
 
 -- A threshold counts where it is reached before the next event; on an event day the event's own row says it already.
 days as (
-    select
-        states.*,
-        day_on as seen_on
-    from states
+    select customer_number, day_on, day_on as seen_on from states
     union all
-    select distinct ripening.*
+    select distinct ripening.customer_number, ripening.day_on, ripening.seen_on
     from ripening
     cross join {{ ref('int_core__as_of') }} as as_of
     where
@@ -37,31 +36,27 @@ days as (
 
 features as (
     select
-        customer_number,
-        seen_on as day_on,
-        business_type,
+        days.customer_number,
+        days.seen_on as day_on,
+        states.business_type,
+        states.service_cycle_days,
+        states.expected_gap_days,
         {{ lifecycle_feature_columns() }}
     from days
-),
-
-matched as (
-    select
-        customer_number,
-        day_on,
-        business_type
-        {%- for model_code in lifecycle_models() %},
-        {{ lifecycle_clause(model_code) }} as {{ model_code }}_clause
-    {%- endfor %}
-    from features
+    inner join states on days.customer_number = states.customer_number and days.day_on = states.day_on
 ),
 
 final as (
     select
-        matched.*,
-        split_part(maturity5_clause, '.', 1) = 'lost' as is_lost,
-        split_part(maturity5_clause, '.', 1) = 'dormant' as is_dormant,
-        split_part(value5_clause, '.', 1) = 'high_value' as is_high_value
-    from matched
+        customer_number,
+        day_on,
+        business_type
+        {%- for model_code in lifecycle_models() %}
+        {%- for mode in ['fixed', 'adaptive'] if mode == 'fixed' or lifecycle_adapts(model_code) %},
+        {{ lifecycle_clause(model_code, mode) }} as {{ lifecycle_clause_column(model_code, mode) }}
+        {%- endfor %}
+        {%- endfor %}
+    from features
 )
 
 select * from final

@@ -1,5 +1,5 @@
 -- One row per customer and day on which an event changes something that a lifecycle rule reads: an order, an activity, a
--- registration, a month-end score, a subscription. The values hold until the day before next_day_on.
+-- registration, a month-end score, a subscription, a friend won, an opinion. The values hold until the day before next_day_on.
 {%- set in_order = 'partition by customer_number order by day_on nulls last' %}
 {%- set so_far = in_order ~ ' rows between unbounded preceding and current row' %}
 with
@@ -24,6 +24,10 @@ subscription_spells as (
     select * from {{ ref('int_lifecycle__subscription_spells') }}
 ),
 
+advocacy_spells as (
+    select * from {{ ref('int_lifecycle__advocacy_spells') }}
+),
+
 business_types as (
     select * from {{ ref('int_lifecycle__business_types') }}
 ),
@@ -41,6 +45,8 @@ told as (
     union all
     select customer_number, day_on, 'subscription' as told_by from subscription_spells
     union all
+    select customer_number, day_on, 'advocacy' as told_by from advocacy_spells
+    union all
     select customer_number, day_on, 'type' as told_by from business_types
 ),
 
@@ -52,6 +58,7 @@ days as (
         max(case when told_by = 'activity' then day_on end) as activity_on,
         max(case when told_by = 'score' then day_on end) as score_on,
         max(case when told_by = 'subscription' then day_on end) as subscription_on,
+        max(case when told_by = 'advocacy' then day_on end) as advocacy_on,
         max(case when told_by = 'type' then day_on end) as type_on
     from told
     group by customer_number, day_on
@@ -66,6 +73,7 @@ carried as (
         max(activity_on) over ({{ so_far }}) as activity_on,
         max(score_on) over ({{ so_far }}) as score_on,
         max(subscription_on) over ({{ so_far }}) as subscription_on,
+        max(advocacy_on) over ({{ so_far }}) as advocacy_on,
         max(type_on) over ({{ so_far }}) as type_on,
         lead(day_on) over ({{ in_order }}) as next_day_on
     from days
@@ -80,6 +88,8 @@ final as (
         coalesce(customers.registered_on <= carried.day_on, false) as is_registered,
         coalesce(order_spells.orders_n, 0) as orders_n,
         order_spells.last_order_on,
+        order_spells.service_cycle_days,
+        order_spells.expected_gap_days,
         coalesce(activity_spells.last_active_on, customers.first_touch_on) as last_active_on,
         coalesce(activity_spells.active_days_ever, 0) as active_days_ever,
         coalesce(activity_spells.active_days_28, 0) as active_days_28,
@@ -89,7 +99,11 @@ final as (
         subscription_spells.sub_ended_on,
         subscription_spells.sub_period_end_on,
         subscription_spells.sub_paid_from_on,
-        coalesce(subscription_spells.sub_paid_days, 0) as sub_paid_days
+        coalesce(subscription_spells.sub_paid_days, 0) as sub_paid_days,
+        coalesce(subscription_spells.is_paying, false) as is_paying,
+        coalesce(advocacy_spells.referrals_ok_365, 0) as referrals_ok_365,
+        coalesce(advocacy_spells.ugc_365, 0) as ugc_365,
+        advocacy_spells.last_nps
     from carried
     inner join customers on carried.customer_number = customers.customer_number
     cross join {{ ref('int_core__as_of') }} as as_of
@@ -98,6 +112,8 @@ final as (
     left join value_scores on carried.customer_number = value_scores.customer_number and carried.score_on = value_scores.scored_on
     left join subscription_spells
         on carried.customer_number = subscription_spells.customer_number and carried.subscription_on = subscription_spells.day_on
+    left join advocacy_spells
+        on carried.customer_number = advocacy_spells.customer_number and carried.advocacy_on = advocacy_spells.day_on
     left join business_types on carried.customer_number = business_types.customer_number and carried.type_on = business_types.day_on
     where carried.day_on between customers.first_touch_on and as_of.as_of
 )

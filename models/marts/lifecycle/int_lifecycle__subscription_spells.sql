@@ -14,7 +14,7 @@ terms as (
         {{ local_day('trial_end_at') }} as trial_end_on,
         {{ local_day('ended_at') }} as ended_on,
         {{ local_day('cancelled_at') }} as cancelled_on,
-        status = 'trialing' as is_trial,
+        status not in ('active', 'past_due', 'cancelled', 'ended') as is_unpaid,
         ended_at is not null or status in ('cancelled', 'ended') as has_end
     from {{ ref('fct_subscription') }}
     where not is_test
@@ -28,7 +28,7 @@ subscriptions as (
         terms.has_end,
         -- A contract without an end of its period never comes near it.
         coalesce(terms.period_end_on, date '2999-12-31') as period_end_on,
-        case when not terms.is_trial then greatest(terms.start_on, terms.trial_end_on) end as paid_from_on,
+        case when not terms.is_unpaid then greatest(terms.start_on, terms.trial_end_on) end as paid_from_on,
         greatest(terms.start_on, coalesce(terms.ended_on, terms.period_end_on, terms.cancelled_on)) as end_on
     from terms
     inner join {{ ref('int_lifecycle__customers') }} as customers on terms.customer_id = customers.customer_id
@@ -117,7 +117,8 @@ final as (
         period_end_on as sub_period_end_on,
         -- The day from which the paid days would count without a gap; only while something is being paid.
         case when paid_n > 0 then {{ days_later('day_on', '-paid_days') }} end as sub_paid_from_on,
-        cast(paid_days as bigint) as sub_paid_days
+        cast(paid_days as bigint) as sub_paid_days,
+        paid_n > 0 as is_paying
     from paid
 )
 

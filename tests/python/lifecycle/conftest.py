@@ -25,7 +25,8 @@ def golden_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("perennial", "land", data_root=root, PERENNIAL_KEY="k" * 32)
     run(
         "dbt", "build", "--exclude-resource-type", "test", "unit_test",
-        "--select", "+customer_lifecycle_transitions", "+bridge_record_customer",
+        "--select", "+customer_lifecycle_transitions", "+customer_lifecycle_intervals_adaptive",
+        "+bridge_record_customer",
         "--vars", golden.VARS,
         data_root=root,
     )  # fmt: skip

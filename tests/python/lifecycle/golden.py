@@ -134,6 +134,31 @@ def _case_files() -> _Files:
         status="paid", paid_amount="100", currency="CNY",
     )  # fmt: skip
 
+    files.account("promoter", _noon(day))
+    for n in (0, 10, 20):
+        files.order("promoter", _noon(day + n * DAY))
+    for n, score in ((30, "9"), (40, "8")):
+        files.add(
+            "feedback", account_ref="promoter", feedback_at=_noon(day + n * DAY),
+            feedback_kind="nps", score=score, scale_max="10",
+        )  # fmt: skip
+
+    files.account("writer", _noon(day))
+    files.add(
+        "feedback", account_ref="writer", feedback_at=_noon(day + 5 * DAY), feedback_kind="review"
+    )
+    files.order("writer", _noon(day + 10 * DAY))
+
+    for name, days in (("every_ten_days", (0, 10, 20, 30)), ("every_100_days", (0, 100, 200, 300))):
+        files.account(name, _noon(day))
+        for n in days:
+            files.order(name, _noon(day + n * DAY))
+
+    files.add("product", "laser", name="Laser", service_cycle_days="30")
+    files.account("treated_every_30_days", _noon(day))
+    order = files.order("treated_every_30_days", _noon(day), business_type="med_aesthetics")
+    files.add("order_line", order_ref=order, product_ref="laser", quantity="1", line_paid="100")
+
     files.account("a_test", _noon(day), is_test="true")
     files.order("a_test", _noon(day))
     return files

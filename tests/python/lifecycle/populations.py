@@ -6,7 +6,16 @@ import random
 from datetime import date, timedelta
 from decimal import Decimal
 
-from .evaluator import THRESHOLDS, Customer, Order, Refund, Subscription
+from .evaluator import (
+    THRESHOLDS,
+    Customer,
+    Feedback,
+    Line,
+    Order,
+    Referral,
+    Refund,
+    Subscription,
+)
 
 DAY = timedelta(days=1)
 _EDGES = sorted(
@@ -15,6 +24,8 @@ _EDGES = sorted(
 )
 GAPS = sorted({0, 1, 2, 3, 5, 7, 14} | {edge + n for edge in _EDGES for n in (-1, 0, 1)})
 TYPES = (*THRESHOLDS, "pets", None, None)
+# Category and service cycle of what is sold.
+PRODUCTS = (("tea", None), ("tea", 30), ("care", 61), ("wide", 45), ("rare", None), (None, 90))
 
 
 def _order(rng: random.Random, on: date, kind: str | None) -> Order:
@@ -29,6 +40,10 @@ def _order(rng: random.Random, on: date, kind: str | None) -> Order:
         )
         for part in parts
     )
+    lines = tuple(
+        Line(*rng.choice(PRODUCTS), Decimal(rng.choice((5, 10, 20))))
+        for _ in range(rng.choice((0, 1, 1, 1, 2, 3)))
+    )
     cancelled = on + DAY * rng.choice((0, 1, 30)) if rng.random() < 0.07 else None
     return Order(
         on,
@@ -42,7 +57,28 @@ def _order(rng: random.Random, on: date, kind: str | None) -> Order:
         unit_type=rng.choice((None, None, None, "food")),
         refunds=refunds,
         has_rate=rng.random() < 0.95,
+        lines=lines,
     )
+
+
+def _feedback(rng: random.Random, first: date, horizon: int) -> tuple[Feedback, ...]:
+    found = []
+    for _ in range(rng.choice((0, 0, 0, 1, 1, 3, 6))):
+        kind = rng.choice(("nps", "nps", "ugc", "review", "csat", "ticket"))
+        is_scored = kind in ("nps", "csat", "review") and rng.random() < 0.9
+        found.append(
+            Feedback(
+                first + DAY * rng.randrange(-3, max(horizon, 1)),
+                kind,
+                Decimal(rng.choice((0, 3, 8, 9, 10))) if is_scored else None,
+                rng.choice((10, 10, 5)) if is_scored else None,
+                rng.choice(("approved", "approved", "rejected"))
+                if kind in ("ugc", "review")
+                else None,
+                rng.randrange(4),
+            )
+        )
+    return tuple(found)
 
 
 def _subscriptions(rng: random.Random, first: date) -> tuple[Subscription, ...]:
@@ -84,6 +120,7 @@ def random_customer(rng: random.Random, name: str, start: date, horizon: int) ->
         orders=tuple(orders),
         loose_refunds=(Refund(day, Decimal(70)),) if rng.random() < 0.05 else (),
         subscriptions=_subscriptions(rng, first) if is_steady or rng.random() < 0.4 else (),
+        feedback=_feedback(rng, first, horizon // 2),
     )
 
 
@@ -91,3 +128,30 @@ def random_population(seed: int, size: int, start: date, horizon: int) -> list[C
     """`size` customers, the same for the same seed."""
     rng = random.Random(seed)
     return [random_customer(rng, f"c_{n:05d}", start, horizon) for n in range(size)]
+
+
+def random_referrals(rng: random.Random, customers: list[Customer]) -> list[Referral]:
+    """About one for every second customer: friends, strangers, oneself, with and without an order."""
+    found = []
+    for referrer in customers:
+        if rng.random() < 0.5:
+            continue
+        friend = rng.choice(customers)
+        named = rng.choice(customers)
+        number = rng.randrange(len(named.orders)) if named.orders else None
+        start = friend.first_touch() or referrer.first_touch()
+        invited = None
+        if start is not None and rng.random() < 0.8:
+            invited = start + DAY * rng.choice((-30, -1, 0, 1, 40)), rng.randrange(1000)
+        found.append(
+            Referral(
+                referrer.customer_id,
+                rng.choice((friend.customer_id,) * 6 + (referrer.customer_id, None)),
+                invited,
+                (named.customer_id, number)
+                if number is not None and rng.random() < 0.4
+                else None,
+                rng.random() < 0.05,
+            )
+        )
+    return found

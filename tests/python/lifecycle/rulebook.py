@@ -25,11 +25,17 @@ def _read(path: Path) -> Rows:
         return [{k: v or None for k, v in row.items()} for row in csv.DictReader(file)]
 
 
-def rulebook(seeds: Mapping[str, Rows], default_type: str = "ecommerce") -> dict:
-    """What `lifecycle_rulebook()` makes of the rows; raises RefusedError with its sentence."""
+def rulebook(
+    seeds: Mapping[str, Rows], default_type: str = "ecommerce", graph: dict | None = None
+) -> dict:
+    """What `lifecycle_rulebook()` makes of the rows; raises RefusedError with its sentence.
+
+    `graph` is what dbt gives every model of a run.
+    """
     given = {
         "setting": lambda name: {"default_business_type": default_type}[name],
         "days_between": lambda a, b: f"days_between({a}, {b})",
         "seed_rows": lambda name: seeds.get(name),
+        "graph": {} if graph is None else graph,
     }
     return macros(("hooks/settings.sql", "lifecycle/rulebook.sql"), given)["lifecycle_rulebook"]()  # type: ignore[return-value]

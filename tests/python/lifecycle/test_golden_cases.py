@@ -9,6 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from .evaluator import MODELS
+from .warehouse import INTERVALS
+
 DAY = timedelta(days=1)
 FIRST = date(2025, 1, 1)
 
@@ -28,10 +31,12 @@ class Stages:
         ).fetchall()
         return found[0]
 
-    def on(self, case: str, model: str, day: date, columns: str = "stage_code") -> object:
+    def on(
+        self, case: str, model: str, day: date, columns: str = "stage_code", mode: str = "fixed"
+    ) -> object:
         """The one row of a day; a single column comes without its tuple."""
         (found,) = self.connection.execute(
-            f"select {columns} from marts.customer_lifecycle_intervals where customer_id = ?"
+            f"select {columns} from marts.{INTERVALS[mode]} where customer_id = ?"
             " and model_code = ? and valid_from <= ? and (valid_to > ? or valid_to is null)",
             [self.customer(case), model, day, day],
         ).fetchall()
@@ -86,6 +91,160 @@ def test_a_threshold_is_reached_on_its_day(
     stages: Stages, case: str, model: str, days: int, stage: str
 ) -> None:
     assert stages.on(case, model, FIRST + days * DAY) == stage
+
+
+NEW = "convert intro new acquired friend"
+REGISTERED = "pull_in intro new acquired friend"
+TWICE = "retain growth existing value trust"
+
+# case: {days since FIRST: stage in growth5, maturity5, value5, classic5, relation5}.
+STAGES = {
+    "one_order_ecommerce": {
+        **dict.fromkeys((0, 59, 60, 61, 89), NEW),
+        **dict.fromkeys((90, 91, 179), "convert dormant sleeping acquired friend"),
+        180: "convert lost sleeping acquired friend",
+    },
+    "one_order_food": {
+        59: NEW,
+        **dict.fromkeys((60, 61, 89, 90, 91, 119), "convert dormant sleeping acquired friend"),
+        **dict.fromkeys((120, 179, 180), "convert lost sleeping acquired friend"),
+    },
+    "refunded_on_day_10": {9: NEW, 10: "pull_in intro prospect aware met"},
+    "back_on_day_230": {
+        0: NEW,
+        229: "convert lost sleeping acquired friend",
+        230: TWICE,
+        319: TWICE,
+        320: "retain dormant sleeping value trust",
+        409: "retain dormant sleeping value trust",
+        410: "convert lost sleeping value trust",
+    },
+    "rich_then_silent": {
+        1: TWICE,
+        30: "retain growth high_value value trust",
+        90: "retain growth high_value value trust",
+        91: "retain dormant sleeping value trust",
+        181: "convert lost sleeping value trust",
+    },
+    "merged_a": {59: NEW, 60: TWICE},
+    "refers_first": {
+        5: REGISTERED,
+        6: "refer intro new loyal friend",
+        20: "refer intro new loyal friend",
+        370: "refer lost sleeping loyal friend",
+        371: "convert lost sleeping acquired friend",
+    },
+    "activity_drop": {
+        11: REGISTERED,
+        12: "activate intro new active friend",
+        25: "activate intro new active friend",
+        26: "activate growth new active frequent",
+        27: "activate growth new active frequent",
+        28: "activate intro new active friend",
+        31: "activate growth new active frequent",
+        53: "activate intro new active friend",
+        54: "pull_in dormant new acquired friend",
+    },
+    "renews_after_3_days": {
+        0: "convert intro new value friend",
+        # The contract of 100 days nears its end from day 70 on.
+        69: "convert intro new value friend",
+        70: "convert intro sleeping value friend",
+        100: "convert intro sleeping acquired friend",
+        103: "retain intro new value friend",
+        207: "convert lost sleeping acquired friend",
+        210: "retain intro new value friend",
+    },
+    "changes_business": {
+        9: NEW,
+        10: TWICE,
+        54: TWICE,
+        55: "retain dormant sleeping value trust",
+        99: "retain dormant sleeping value trust",
+        100: "convert lost sleeping value trust",
+    },
+    "promoter": {
+        20: TWICE,
+        29: TWICE,
+        30: "retain growth existing loyal confidant",
+        39: "retain growth existing loyal confidant",
+        40: TWICE,
+    },
+    "writer": {
+        5: REGISTERED,
+        10: "refer intro new loyal friend",
+        369: "refer lost sleeping loyal friend",
+        370: "convert lost sleeping acquired friend",
+    },
+    "treated_every_30_days": {
+        35: NEW,
+        36: "convert intro sleeping acquired friend",
+        44: "convert intro sleeping acquired friend",
+        45: "convert dormant sleeping acquired friend",
+        89: "convert dormant sleeping acquired friend",
+        90: "convert lost sleeping acquired friend",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "days"), [(case, days) for case, found in STAGES.items() for days in found]
+)
+def test_every_model_on_the_day(stages: Stages, case: str, days: int) -> None:
+    found = [stages.on(case, model, FIRST + days * DAY) for model in MODELS]
+    assert found == STAGES[case][days].split()
+
+
+def test_every_model_of_a_visitor_and_of_a_buyer_on_the_first_day(stages: Stages) -> None:
+    def found(case: str, day: date) -> list[object]:
+        return [stages.on(case, model, day) for model in MODELS]
+
+    visitor = "pull_in intro prospect aware met".split()
+    assert found("visitor", date(2026, 1, 1)) == visitor
+    assert found("visitor", date(2026, 1, 1) + 179 * DAY) == visitor
+    assert found("visitor", date(2026, 1, 1) + 180 * DAY) == [visitor[0], "lost", *visitor[2:]]
+    assert found("same_minute", date(2026, 6, 1)) == NEW.split()
+
+
+def test_a_lead_becomes_a_buyer_without_a_transition(stages: Stages) -> None:
+    columns = "stage_code, sub_stage_code, valid_from"
+    for days, part, since in ((19, "new_lead", 0), (20, "new_buyer", 20)):
+        found = stages.on("refers_first", "value5", FIRST + days * DAY, columns)
+        assert found == ("new", part, FIRST + since * DAY)
+    assert stages.on("refers_first", "growth5", FIRST, "sub_stage_code") is None
+    assert stages.kinds("refers_first", "value5")[:2] == [
+        ("enter", "new", 0, 1),
+        ("downgrade", "sleeping", 110, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("case", "model", "first", "stage"),
+    [
+        # The median gap is 10 days: 15 and 30 are below half of the fixed 90 and 180.
+        ("every_ten_days", "maturity5", 30 + 45, "dormant"),
+        ("every_ten_days", "value5", 30 + 45, "sleeping"),
+        ("every_ten_days", "maturity5", 30 + 90, "lost"),
+        ("every_ten_days", "growth5", 30 + 90, "convert"),
+        # Two gaps of 100 days say nothing yet, three say 150.
+        ("every_100_days", "maturity5", 90, "dormant"),
+        ("every_100_days", "maturity5", 290, "dormant"),
+        ("every_100_days", "maturity5", 300 + 150, "dormant"),
+        ("every_100_days", "value5", 300 + 150, "sleeping"),
+    ],
+)
+def test_the_adaptive_mode_knows_the_customers_own_gaps(
+    stages: Stages, case: str, model: str, first: int, stage: str
+) -> None:
+    day = FIRST + first * DAY
+    assert stages.on(case, model, day, mode="adaptive") == stage
+    assert stages.on(case, model, day - DAY, mode="adaptive") != stage
+
+
+def test_the_adaptive_mode_brings_its_overlays_to_every_model(stages: Stages) -> None:
+    for mode, expected in (("fixed", False), ("adaptive", True)):
+        day = FIRST + 75 * DAY
+        assert stages.on("every_ten_days", "classic5", day, "is_dormant", mode) is expected
 
 
 def test_a_refund_changes_its_own_day_on_and_nothing_before(stages: Stages) -> None:

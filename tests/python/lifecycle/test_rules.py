@@ -26,13 +26,13 @@ def _rows(seeds: dict[str, Rows], seed: str, **where: str) -> Rows:
 
 def test_the_shipped_rules_work() -> None:
     book = rulebook(shipped())
-    assert list(book["models"]) == ["maturity5", "value5"]
+    assert list(book["models"]) == ["classic5", "growth5", "maturity5", "relation5", "value5"]
     assert len(book["business_types"]) == 11
     for by_type in book["models"].values():
         assert list(by_type) == book["business_types"]
         for compiled in by_type.values():
             assert compiled["rules"][-1]["conditions"] == [
-                {"feature": "otherwise", "op": None, "value": None}
+                {"feature": "otherwise", "op": None, "value": None, "adaptive_value": None}
             ]
 
 
@@ -70,6 +70,57 @@ def test_one_row_changes_only_the_business_type_and_model_that_it_names() -> Non
         if by_type[business_type] != before[model][business_type]
     }
     assert changed == {("maturity5", "food")}
+
+
+def _value(business_type: str, model: str, feature: str, mode: str = "value") -> str:
+    """What the first condition on a feature compares with, as shipped."""
+    rules = rulebook(shipped())["models"][model][business_type]["rules"]
+    conditions = [c for rule in rules for c in rule["conditions"] if c["feature"] == feature]
+    return conditions[0][mode]
+
+
+def test_a_threshold_may_be_so_many_service_cycles() -> None:
+    """Of the product bought last; the days hold where it states none."""
+    found = _value("med_aesthetics", "value5", "last_order_days")
+    assert found == "coalesce(cast(ceil(1.2 * service_cycle_days) as bigint), 108)"
+    assert _value("ecommerce", "value5", "last_order_days") == "90"
+    # Days of its own are no days of the warning, so the warning's cycles are not theirs.
+    seeds = shipped()
+    own = {"business_type": "med_aesthetics", "model_code": "*", "param_key": "sleep_days"}
+    seeds["business_profile"].append({**own, "value": "100"})
+    rules = rulebook(seeds)["models"]["value5"]["med_aesthetics"]["rules"]
+    assert rules[0]["conditions"][-1]["value"] == "100"
+
+
+def test_the_adaptive_mode_follows_the_customers_own_gaps() -> None:
+    def adaptive(business_type: str, model: str, feature: str = "last_order_days") -> str:
+        return _value(business_type, model, feature, "adaptive_value")
+
+    limits = "cast(ceil(0.5 * 90) as bigint)), cast(floor(2 * 90) as bigint))"
+    assert adaptive("ecommerce", "value5") == (
+        "case when expected_gap_days is null then 90 else"
+        f" least(greatest(cast(ceil(1.5 * expected_gap_days) as bigint), {limits} end"
+    )
+    assert adaptive("fmcg", "value5") == (
+        f"least(greatest(cast(ceil(1.5 * coalesce(expected_gap_days, 30)) as bigint), {limits}"
+    )
+    assert "ceil(3.0 * expected_gap_days)" in adaptive("ecommerce", "maturity5")
+    assert "ceil(3.0 * expected_gap_days)" in adaptive("ecommerce", "growth5")
+    # Other clocks are the same in both modes.
+    assert adaptive("content_game", "value5", "last_active_days") == "10"
+
+
+def test_the_parts_of_a_stage() -> None:
+    rules = rulebook(shipped())["models"]["value5"]["food"]["rules"]
+    parts = {rule["clause_id"]: rule["sub_stage"] for rule in rules if rule["sub_stage"]}
+    assert parts == {"new.1": "new_buyer", "new.2": "new_lead"}
+
+
+def test_the_rules_are_resolved_once_a_run() -> None:
+    seeds, graph = shipped(), {}
+    first = rulebook(seeds, graph=graph)
+    seeds.clear()
+    assert rulebook(seeds, graph=graph) is first
 
 
 REFUSED = {
@@ -140,6 +191,48 @@ REFUSED = {
     "a parameter given twice": (
         lambda s: s["business_profile"].append(dict(s["business_profile"][0])),
         "row *, *, active_min: the parameter is given twice; keep one row.",
+    ),
+    "half a name of a part": (
+        lambda s: _rows(s, "lifecycle_rule", sub_stage_code="new_buyer")[0].update(
+            sub_stage_code="New buyer"
+        ),
+        "row *, value5, new, clause 1: sub_stage_code must be lower-case words joined by _, not",
+    ),
+    "two parts of a clause": (
+        lambda s: _rows(s, "lifecycle_rule", model_code="growth5", stage_code="retain")[0].update(
+            sub_stage_code="kept"
+        ),
+        "row *, growth5, retain, clause 1: every row of a clause must have the same sub_stage_code.",
+    ),
+    "no cycles": (
+        lambda s: _rows(s, "business_profile", param_key="churn_cycle_ratio")[0].update(value="0"),
+        "the parameter 'churn_cycle_ratio' of business type 'med_aesthetics' must be more than 0",
+    ),
+    "gaps of no length": (
+        lambda s: _rows(s, "business_profile", param_key="sleep_gap_ratio")[0].update(value="-1.5"),
+        "the parameter 'sleep_gap_ratio' of business type 'beauty_skincare' must be more than 0",
+    ),
+    "a floor above the days": (
+        lambda s: _rows(s, "business_profile", param_key="gap_floor_ratio")[0].update(value="1.1"),
+        "the adaptive mode needs the parameters gap_floor_ratio (at most 1) and gap_ceiling_ratio",
+    ),
+    "no ceiling": (
+        lambda s: s["business_profile"].remove(
+            _rows(s, "business_profile", param_key="gap_ceiling_ratio")[0]
+        ),
+        "they are '0.5' and 'None'.",
+    ),
+    "equal priorities in a model": (
+        lambda s: _rows(s, "lifecycle_rule", model_code="relation5", stage_code="trust")[0].update(
+            priority="1"
+        ),
+        "row *, relation5, trust, clause 1: priority 1 is also the priority of confidant;",
+    ),
+    "a model without a catch-all": (
+        lambda s: s["lifecycle_rule"].remove(
+            _rows(s, "lifecycle_rule", model_code="classic5", feature="otherwise")[0]
+        ),
+        "model classic5, business type *: the last rule in priority, and no other, must be",
     ),
     "unknown business type": (
         lambda s: _rows(s, "lifecycle_rule", stage_code="mature")[0].update(business_type="pets"),

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
 
-from .evaluator import Customer, CustomerDay, Order, Subscription
+from .evaluator import (
+    Brand,
+    Customer,
+    CustomerDay,
+    Line,
+    Order,
+    Referral,
+    Subscription,
+    customer_days,
+)
 
 DAY = timedelta(days=1)
 MODELS = (
     "int_lifecycle__customers",
+    "int_lifecycle__order_cycles",
+    "int_lifecycle__order_gaps",
     "int_lifecycle__order_spells",
+    "int_lifecycle__referral_successes",
+    "int_lifecycle__advocacy_spells",
     "int_lifecycle__activity_spells",
     "int_lifecycle__value_scores",
     "int_lifecycle__subscription_spells",
@@ -23,8 +36,14 @@ MODELS = (
     "int_lifecycle__states",
     "int_lifecycle__breakpoints",
     "customer_lifecycle_intervals",
+    "customer_lifecycle_intervals_adaptive",
     "customer_lifecycle_transitions",
 )
+
+INTERVALS = {
+    "fixed": "customer_lifecycle_intervals",
+    "adaptive": "customer_lifecycle_intervals_adaptive",
+}
 
 # The columns of core that the lifecycle reads.
 CORE = {
@@ -43,6 +62,24 @@ CORE = {
     "fct_refund": (
         "refund_key varchar, order_key varchar, customer_id varchar, refunded_on date,"
         " is_completed boolean, refund_amount decimal(18,4), is_test boolean"
+    ),
+    "fct_order_line": (
+        "order_line_key varchar, order_key varchar, product_key varchar,"
+        " line_paid_amount decimal(18,4)"
+    ),
+    "dim_product": (
+        "product_key varchar, valid_from timestamp, valid_to timestamp, category_l1 varchar,"
+        " category_l2 varchar, service_cycle_days bigint"
+    ),
+    "fct_referral": (
+        "referral_key varchar, referrer_customer_id varchar, referee_customer_id varchar,"
+        " converted_order_key varchar, invited_at timestamp, is_self_referral boolean,"
+        " is_test boolean"
+    ),
+    "fct_feedback": (
+        "feedback_key varchar, customer_id varchar, feedback_at timestamp, feedback_on date,"
+        " feedback_kind varchar, score decimal(18,4), scale_max decimal(18,4), status varchar,"
+        " is_test boolean"
     ),
     "fct_customer_day": "customer_id varchar, day_on date, is_active boolean",
     "fct_subscription": (
@@ -75,13 +112,17 @@ class Compiled:
 
 def _validity(order: Order, as_of: date) -> tuple[date | None, date | None]:
     """First day on which an order counts and first day on which it no longer does."""
-    start = max(order.on, order.paid_on) if order.paid_on else None
-    if start is None or not order.is_valid_on(start):
+    start = order.counts_from()
+    if start is None:
         return None, None
     ends = sorted({r.on for r in order.refunds} | ({order.cancelled_on} - {None}))
     return start, next(
         (d for d in ends if d > start and d <= as_of and not order.is_valid_on(d)), None
     )
+
+
+def _order_key(customer_id: str, number: int) -> str:
+    return f"shop:{customer_id}-{number:04d}"
 
 
 def _order_row(customer: Customer, number: int, order: Order, as_of: date) -> tuple[object, ...]:
@@ -90,7 +131,7 @@ def _order_row(customer: Customer, number: int, order: Order, as_of: date) -> tu
         valid_from, valid_to = None, None
     is_valid = valid_from is not None and valid_to is None
     return (
-        f"shop:{customer.customer_id}-{number:04d}",
+        _order_key(customer.customer_id, number),
         customer.customer_id,
         datetime.combine(order.on, time(8)) + timedelta(seconds=order.second),
         order.on,
@@ -125,10 +166,47 @@ def _subscription_row(customer: Customer, number: int, terms: Subscription) -> t
     )
 
 
-def core_rows(customers: Sequence[Customer], as_of: date) -> dict[str, list[tuple[object, ...]]]:
+def _product_key(line: Line) -> str:
+    return f"shop:{line.category}-{line.cycle}"
+
+
+def _product_rows(lines: set[Line]) -> list[tuple[object, ...]]:
+    """Each product in three versions, of which only the middle one is ever in force."""
+    rows = []
+    for line in sorted(lines, key=_product_key):
+        # A category of the wider level only, for those that are named so.
+        is_wide = line.category is not None and line.category.startswith("wide")
+        levels = (line.category, None) if is_wide else ("all", line.category)
+        if line.category is None:
+            levels = (None, None)
+        ends = [datetime(1900, 1, 1), datetime(1990, 1, 1), datetime(2090, 1, 1), None]
+        for number in range(3):
+            facts = (*levels, line.cycle) if number == 1 else ("old", "older", 999)
+            rows.append((_product_key(line), ends[number], ends[number + 1], *facts))
+    return rows
+
+
+def _referral_row(number: int, referral: Referral) -> tuple[object, ...]:
+    invited = referral.invited
+    return (
+        f"shop:r{number}",
+        referral.referrer,
+        referral.referee or "-1",
+        _order_key(*referral.order) if referral.order else None,
+        datetime.combine(invited[0], time(8)) + timedelta(seconds=invited[1]) if invited else None,
+        referral.referrer == referral.referee,
+        referral.is_test,
+    )
+
+
+def core_rows(
+    customers: Sequence[Customer], as_of: date, referrals: Sequence[Referral] = ()
+) -> dict[str, list[tuple[object, ...]]]:
     """Rows of the core tables, by table, that say what the customers' facts say."""
     rows: dict[str, list[tuple[object, ...]]] = {name: [] for name in CORE}
     rows["int_core__as_of"] = [(as_of, True)]
+    rows["fct_referral"] = [_referral_row(n, r) for n, r in enumerate(referrals)]
+    products: dict[str, Line] = {}
     rows["dim_customer"] = [("-1", True, False, False, None, None, None)]
     days = [as_of - DAY * n for n in range(-40, 1200)]
     rows["dim_date"] = [(d, d.replace(day=1), (d + DAY).day == 1) for d in days]
@@ -140,6 +218,11 @@ def core_rows(customers: Sequence[Customer], as_of: date) -> dict[str, list[tupl
         for number, order in enumerate(c.orders):
             row = _order_row(c, number, order, as_of)
             rows["fct_order"].append(row)
+            for i, line in enumerate(order.lines):
+                products[_product_key(line)] = line
+                rows["fct_order_line"].append(
+                    (f"{row[0]}-l{i}", row[0], _product_key(line), line.amount)
+                )
             rows["fct_refund"] += [
                 (f"{row[0]}-r{i}", row[0], c.customer_id, r.on, r.is_completed, r.amount, False)
                 for i, r in enumerate(order.refunds)
@@ -151,19 +234,31 @@ def core_rows(customers: Sequence[Customer], as_of: date) -> dict[str, list[tupl
         rows["fct_subscription"] += [
             _subscription_row(c, i, terms) for i, terms in enumerate(c.subscriptions)
         ]
+        rows["fct_feedback"] += [
+            (
+                f"shop:{c.customer_id}-f{i:04d}", c.customer_id,
+                datetime.combine(f.on, time(8)) + timedelta(seconds=f.second), f.on, f.kind,
+                f.score, f.scale, f.status, False,
+            )
+            for i, f in enumerate(c.feedback)
+        ]  # fmt: skip
         active = c.active_days()
         rows["fct_customer_day"] += [
             (c.customer_id, d, d in active) for d in sorted(active | set(c.passive_on))
         ]
+    rows["dim_product"] = _product_rows(set(products.values()))
     return rows
 
 
 def load_core(
-    connection: duckdb.DuckDBPyConnection, customers: Sequence[Customer], as_of: date
+    connection: duckdb.DuckDBPyConnection,
+    customers: Sequence[Customer],
+    as_of: date,
+    referrals: Sequence[Referral] = (),
 ) -> None:
     """Replaces the core tables that the lifecycle reads."""
     connection.execute("create schema if not exists core; create schema if not exists marts")
-    for name, rows in core_rows(customers, as_of).items():
+    for name, rows in core_rows(customers, as_of, referrals).items():
         connection.execute(f"create or replace table core.{name} ({CORE[name]})")
         if rows:
             holes = ", ".join("?" * len(rows[0]))
@@ -172,19 +267,61 @@ def load_core(
             connection.execute(f"insert into core.{name} values {values}", flat)
 
 
+Key = tuple[str, str, date]
+
+
 def interval_days(
     connection: duckdb.DuckDBPyConnection, as_of: date
-) -> dict[tuple[str, str, date], list[CustomerDay]]:
-    """What the intervals say of every (customer_id, model_code, day); one element, if right."""
-    found: dict[tuple[str, str, date], list[CustomerDay]] = {}
-    rows = connection.execute(
-        "select customer_id, model_code, valid_from, valid_to, stage_code, clause_id,"
-        " business_type, is_lost, is_dormant, was_high_value, previous_stage_code, cycle_number"
-        " from marts.customer_lifecycle_intervals"
-    ).fetchall()
-    for customer_id, model, start, end, stage, clause_id, *rest in rows:
+) -> dict[str, dict[Key, list[CustomerDay]]]:
+    """What the intervals say by customer of every (mode, model_code, day); one element, if right."""
+    return {
+        customer: _days_of(rows, as_of) for customer, rows in _interval_rows(connection).items()
+    }
+
+
+def _interval_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
+    found: dict[str, list[tuple]] = {}
+    for mode, table in INTERVALS.items():
+        for customer_id, *row in connection.execute(
+            "select customer_id, model_code, valid_from, valid_to, stage_code, clause_id,"
+            " business_type, is_lost, is_dormant, was_high_value, previous_stage_code,"
+            f" cycle_number, sub_stage_code from marts.{table}"
+        ).fetchall():
+            found.setdefault(customer_id, []).append((mode, *row))
+    return found
+
+
+def _days_of(rows: Sequence[tuple], as_of: date) -> dict[Key, list[CustomerDay]]:
+    found: dict[Key, list[CustomerDay]] = {}
+    for mode, model, start, end, stage, clause_id, *rest in rows:
         holds = CustomerDay(stage, int(clause_id.removeprefix(f"{stage}.")), *rest)
         last = end or as_of + DAY
         for n in range((last - start).days):
-            found.setdefault((customer_id, model, start + DAY * n), []).append(holds)
+            found.setdefault((mode, model, start + DAY * n), []).append(holds)
     return found
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection, brand: Brand
+) -> tuple[int, list[tuple[object, ...]]]:
+    """Customer-days compared in all models and modes, and those that differ or are not exactly one.
+
+    One customer at a time, since a brand has millions of days.
+    """
+    intervals = _interval_rows(connection)
+    compared, differing = 0, []
+    for customer_id in sorted(intervals.keys() | brand.customers.keys()):
+        found = _days_of(intervals.get(customer_id, []), brand.as_of)
+        customer = brand.customers.get(customer_id)
+        expected: Mapping[Key, CustomerDay] = (
+            {(mode, model, day): holds for mode, model, day, holds in customer_days(brand, customer)}
+            if customer
+            else {}
+        )
+        compared += len(expected)
+        differing += [
+            (customer_id, key, expected.get(key), found.get(key))
+            for key in sorted(expected.keys() | found.keys())
+            if found.get(key) != [expected.get(key)]
+        ]
+    return compared, differing

@@ -141,6 +141,31 @@ def test_what_is_published(tmp_path: Path) -> None:
     assert paths.published.stat().st_mode & 0o777 == 0o444
 
 
+def test_a_view_is_published_over_the_published_tables(tmp_path: Path) -> None:
+    paths = build(tmp_path, 3)
+    file = paths.target / "manifest.json"
+    manifest = json.loads(file.read_text())
+    for node in manifest["nodes"].values():
+        node["relation_name"] = f'"warehouse"."{node["schema"]}"."{node["alias"]}"'
+    manifest["nodes"]["model.perennial.customer_days"] = {
+        "name": "customer_days", "alias": "customer_days", "schema": "marts", "access": "public",
+        "resource_type": "model", "description": "Days.", "columns": {},
+        "relation_name": '"warehouse"."marts"."customer_days"',
+        "config": {"meta": {"published_as": "view"}},
+        "compiled_code": 'select i, build from "warehouse"."core"."dim_customer" where i < 3',
+    }  # fmt: skip
+    file.write_text(json.dumps(manifest))
+    published = publish(paths, "run")
+    assert published.rows["customer_days"] == 3
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{paths.published}' as elsewhere (read_only)")
+        found = connection.execute("select max(build) from elsewhere.customer_days").fetchall()
+        views = connection.execute(
+            "select view_name, comment from duckdb_views() where not internal"
+        ).fetchall()
+    assert (found, views) == ([(3,)], [("customer_days", "Days.")])
+
+
 def test_any_duckdb_from_1_0_on_can_open_it(tmp_path: Path) -> None:
     paths = build(tmp_path, 1)
     publish(paths, "run")
