@@ -50,6 +50,22 @@ keyed as (
     from stated
 ),
 
+unbound as (
+    select left_key as value_key from keyed where action = 'unbind'
+    union
+    select right_key as value_key from keyed where action = 'unbind'
+),
+
+-- A value that moved may come back: between two statements it was somebody else's, so each stands by itself.
+timed as (
+    select
+        k.*,
+        case when l.value_key is not null or r.value_key is not null then k.stated_at end as stands_at
+    from keyed as k
+    left join unbound as l on l.value_key = k.left_key
+    left join unbound as r on r.value_key = k.right_key
+),
+
 final as (
     select
         least(left_key, right_key) as node_a,
@@ -67,10 +83,11 @@ final as (
         min(stated_at) as first_stated_at,
         max(stated_at) as last_stated_at,
         cast(count(*) as bigint) as statement_count
-    from keyed
+    from timed
     where left_key <> right_key
     group by
-        source_system, action, left_key, left_type, left_scope, left_value, right_key, right_type, right_scope, right_value
+        source_system, action, left_key, left_type, left_scope, left_value, right_key, right_type, right_scope, right_value,
+        stands_at
 )
 
 select * from final

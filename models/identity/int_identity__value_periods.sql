@@ -28,6 +28,17 @@ ended as (
     where s.action = 'unbind'
 ),
 
+seen as (
+    select
+        o.sighting_key,
+        o.value_key,
+        o.id_type,
+        coalesce(m.seen_at, o.first_seen_at) as first_seen_at,
+        coalesce(m.seen_at, o.last_seen_at) as last_seen_at
+    from {{ ref('int_identity__observations') }} as o
+    left join {{ ref('int_identity__record_moments') }} as m on m.sighting_key = o.sighting_key
+),
+
 spells as (
     select
         o.value_key,
@@ -38,7 +49,7 @@ spells as (
             order by o.first_seen_at asc nulls first, o.last_seen_at asc nulls first, o.sighting_key asc nulls first
             rows between unbounded preceding and 1 preceding
         ) as seen_before_at
-    from {{ ref('int_identity__observations') }} as o
+    from seen as o
     inner join rules as r on r.id_type = o.id_type and r.ttl_days is not null
 ),
 

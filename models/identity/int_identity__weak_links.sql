@@ -52,14 +52,18 @@ logins as (
 changes as (
     select
         *,
-        lag(component_key) over (partition by node_key order by login_at asc nulls last) as component_before
+        lag(component_key) over (partition by node_key order by login_at asc nulls last) as component_before,
+        lag(login_at) over (partition by node_key order by login_at asc nulls last) as login_before_at
     from logins
 ),
 
+-- A turn ends with another person's login, and where the same person's next one is too far off.
 turns as (
     select
         *,
-        sum(case when component_key = component_before then 0 else 1 end) over (
+        sum(
+            case when component_key = component_before and login_at <= {{ seconds_later('login_before_at', ahead) }} then 0 else 1 end
+        ) over (
             partition by node_key order by login_at asc nulls last rows between unbounded preceding and current row
         ) as turn
     from changes

@@ -31,11 +31,16 @@ QUARANTINE = "channel table_name file_sha line:int reason detail row_key"
 TYPES = {"": pa.string(), "int": pa.int64(), "moment": pa.timestamp("us")}
 
 
-def write_landed(root: Path, rows: dict[str, list[dict[str, str]]]) -> None:
-    """Write landed Parquet, ledger and empty rules of the channel `direct` under `root`.
+def write_landed(
+    root: Path,
+    *deliveries: dict[str, list[dict[str, str]]],
+    rules: dict[str, list[dict[str, str]]] | None = None,
+) -> None:
+    """Write landed Parquet, ledger and rules of the channel `direct` under `root`.
 
-    `rows` maps an entity to its records, column to text, as landing leaves them: identifiers are
-    tokens. Every other table of every channel gets its zero-row file.
+    Each delivery is a file per entity: entity to its records, column to text, as landing leaves
+    them, so identifiers are tokens. `rules` maps blocklist and manual_link to their rows. Every
+    other table of every channel gets its zero-row file.
     """
     ledger = []
     for path in sorted((PROJECT / "models" / "staging").glob("*/_*__sources.yml")):
@@ -44,14 +49,15 @@ def write_landed(root: Path, rows: dict[str, list[dict[str, str]]]) -> None:
                 columns = {c["name"]: pa.string() for c in table.get("columns", [])} | TECHNICAL
                 folder = root / "landed" / source["name"] / table["name"]
                 _write(folder / "_empty.parquet", columns, [])
-                records = rows.get(table["name"], []) if source["name"] == "direct" else []
-                if records:
-                    ledger.append(_write_file(folder, table["name"], columns, records))
+                for rows in deliveries if source["name"] == "direct" else ():
+                    if records := rows.get(table["name"], []):
+                        ledger.append(_write_file(folder, table["name"], columns, records))
     _write(root / "ledger" / "files.parquet", _columns(LEDGER), ledger)
     nothing = root / "quarantine" / "_none" / "_none" / "_empty.parquet"
     _write(nothing, _columns(QUARANTINE), [])
     for name, columns in RULES.items():
-        _write(root / "landed" / "rules" / name / "rules.parquet", _columns(columns), [])
+        path = root / "landed" / "rules" / name / "rules.parquet"
+        _write(path, _columns(columns), (rules or {}).get(name, []))
 
 
 def _write_file(
