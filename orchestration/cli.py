@@ -152,11 +152,23 @@ def make_parser() -> Parser:
         "--limit", type=int, default=20, metavar="N", help="lines of a list, 0 for all; default 20"
     )
     explain.add_argument("--json", action="store_true", help="the same as JSON, for scripts")
-    identity = command("identity", identity_command, "try out what would happen to customers")
+    identity = command(
+        "identity",
+        identity_command,
+        "try out what would happen to customers, or look for more links",
+    )
     identity.add_argument(
         "--dry-run",
         action="store_true",
         help="show what changed rules, seeds, settings and new files would merge, split and reject",
+    )
+    identity.add_argument(
+        "--probabilistic",
+        action="store_true",
+        help="propose links between customers that share no identifier (extra `probabilistic`)",
+    )
+    identity.add_argument(
+        "--train", action="store_true", help="with --probabilistic: learn the model anew first"
     )
     identity.add_argument("--json", action="store_true", help="print the result as JSON")
     bench = command(
@@ -312,16 +324,29 @@ def explain_command(options: argparse.Namespace) -> int:
 
 
 def identity_command(options: argparse.Namespace) -> int:
-    """What the rules as they stand would do; nothing is changed."""
-    if not options.dry_run:
-        raise UserError("`perennial identity` needs to be told what to do: --dry-run.")
+    """What the rules as they stand would do, or what a second pass would add to them."""
+    if options.dry_run == options.probabilistic or (options.train and options.dry_run):
+        raise UserError(
+            "`perennial identity` needs to be told what to do: --dry-run, or --probabilistic with "
+            "or without --train."
+        )
     settings, _ = _request(options)
+    # Whoever reads JSON reads standard output.
+    progress = TerminalProgress(sys.stderr if options.json else sys.stdout)
+    paths, run_id = DataPaths.from_environment(), str(uuid.uuid4())
+    if options.probabilistic:
+        from orchestration.identity.probabilistic import find_probable_links
+
+        found = find_probable_links(paths, settings, options.train, run_id, progress)
+        if options.json:
+            print(json.dumps(found.as_json(), indent=1))
+        elif not settings["identity_probabilistic"]:
+            print("Nothing acts on it while the setting identity_probabilistic is false.")
+        return PUBLISHED
     from orchestration.identity.changes import screen
     from orchestration.identity.dry_run import dry_run
 
-    # Whoever reads JSON reads standard output.
-    progress = TerminalProgress(sys.stderr if options.json else sys.stdout)
-    changes = dry_run(DataPaths.from_environment(), settings, str(uuid.uuid4()), progress)
+    changes = dry_run(paths, settings, run_id, progress)
     if options.json:
         print(json.dumps(changes.as_json(), indent=1))
     else:

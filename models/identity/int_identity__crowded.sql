@@ -10,7 +10,7 @@ identifiers as (
 ),
 
 edges as (
-    select distinct node_a, node_b from {{ ref('int_identity__edges') }} where rule <> 'must'
+    select distinct node_a, node_b from {{ ref('int_identity__edges') }} where rule not in ('must', 'probabilistic')
 ),
 
 directed as (

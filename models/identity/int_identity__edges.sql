@@ -15,7 +15,7 @@ sightings as (
 statements as (
     select node_a, node_b, source_system, action, first_stated_at, last_stated_at, statement_count
     from {{ ref('int_identity__node_statements') }}
-    where action in ('bind', 'login', 'must')
+    where action in ('bind', 'login', 'must', 'probabilistic')
 ),
 
 pairs as (

@@ -16,6 +16,7 @@ pairs as (
         node_a,
         node_b,
         max(case when rule = 'must' then 1 else 0 end) = 1 as is_must,
+        min(case when rule = 'probabilistic' then 1 else 0 end) = 1 as is_only_probable,
         cast(sum(record_count) as bigint) as record_count
     from edges
     group by node_a, node_b
@@ -26,7 +27,8 @@ final as (
         p.node_a,
         p.node_b,
         p.is_must,
-        greatest(a.priority, b.priority) as weaker_priority,
+        -- What is only probable comes after every identifier.
+        case when p.is_only_probable then 900 else greatest(a.priority, b.priority) end as weaker_priority,
         p.record_count
     from pairs as p
     inner join priorities as a on a.node_key = p.node_a

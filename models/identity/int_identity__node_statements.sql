@@ -1,6 +1,6 @@
 -- One row per statement about two identifiers and the nodes that it speaks of. What a source saw (bind, login) holds in the
--- period in which it was seen, a manual `must` for the newest period, what separates (cannot, never) for all of them. Of two values
--- that moved only periods that meet were seen together.
+-- period in which it was seen, a manual `must` and what is only probable for the newest period, what separates (cannot, never) for all
+-- of them. Of two values that moved only periods that meet were seen together.
 with
 
 statements as (
@@ -8,11 +8,11 @@ statements as (
         *,
         case
             when action in ('cannot', 'never') then {{ beginning_of_time() }}
-            when action = 'must' then {{ end_of_time() }}
+            when action in ('must', 'probabilistic') then {{ end_of_time() }}
             else coalesce(first_stated_at, {{ beginning_of_time() }})
         end as holds_from,
         case
-            when action in ('cannot', 'never', 'must') then {{ end_of_time() }}
+            when action in ('cannot', 'never', 'must', 'probabilistic') then {{ end_of_time() }}
             else coalesce(last_stated_at, {{ beginning_of_time() }})
         end as holds_to
     from {{ ref('int_identity__statements') }}

@@ -1,5 +1,5 @@
--- One row per statement about two identifiers: what a source says (bind, login, unbind, never) and what a person ordered
--- (must, cannot).
+-- One row per statement about two identifiers: what a source says (bind, login, unbind, never), what a person ordered
+-- (must, cannot), and what the second pass found probable where the setting identity_probabilistic is on.
 -- A manual rule counts from valid_from until valid_to, looked at from the newest record that identifies anybody.
 with
 
@@ -8,6 +8,12 @@ newest as (
     from {{ ref('int_identity__sightings') }}
 ),
 
+{% if setting('identity_probabilistic') -%}
+accounts as (
+    select distinct account_system, account_id from {{ ref('int_identity__sightings') }} where account_id is not null
+),
+
+{% endif -%}
 stated as (
     select
         source_system,
@@ -40,6 +46,26 @@ stated as (
         m.action in ('must', 'cannot')
         and (coalesce(m.valid_from, '') = '' or substr(m.valid_from, 1, 10) <= newest.today)
         and (coalesce(m.valid_to, '') = '' or substr(m.valid_to, 1, 10) > newest.today)
+    {%- if setting('identity_probabilistic') %}
+
+    union all
+
+    select
+        'splink' as source_system,
+        'probabilistic' as action,
+        p.left_type,
+        p.left_scope,
+        p.left_token as left_value,
+        p.right_type,
+        p.right_scope,
+        p.right_token as right_value,
+        cast(null as timestamp) as stated_at
+    from {{ source('rules', 'probable_link') }} as p
+    -- The pass looked at an earlier build: an account that is gone since must not come back through it.
+    inner join accounts as l on l.account_system = p.left_scope and l.account_id = p.left_token
+    inner join accounts as r on r.account_system = p.right_scope and r.account_id = p.right_token
+    where p.band = 'accept'
+    {%- endif %}
 ),
 
 keyed as (

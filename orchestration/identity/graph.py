@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-MUST = "must"
+MUST, PROBABLE = "must", "probabilistic"
+# What is only probable comes after every identifier.
+PROBABLE_PRIORITY = 900
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class Link:
     def rank(self) -> tuple[bool, int, int, int, int]:
         """Sorts the strongest link first, as the guards do when they have to choose."""
         is_must = any(item.rule == MUST for item in self.evidence)
-        return (not is_must, self.priority, -self.record_count, self.node_a, self.node_b)
+        is_only_probable = all(item.rule == PROBABLE for item in self.evidence)
+        priority = PROBABLE_PRIORITY if is_only_probable else self.priority
+        return (not is_must, priority, -self.record_count, self.node_a, self.node_b)
 
 
 def strongest_tree(links: Iterable[Link]) -> list[Link]:

@@ -34,6 +34,16 @@ MANUAL_LINK = (
     "valid_from",
     "valid_to",
 )
+# What the second pass of identity proposes; tokens of accounts are their record ids.
+PROBABLE_LINK = pa.schema(
+    [
+        (f"{side}_{part}", pa.string())
+        for side in ("left", "right")
+        for part in ("type", "scope", "token")
+    ]
+    + [("probability", pa.float64()), ("match_weight", pa.float64())]
+    + [(name, pa.string()) for name in ("agrees_on", "band", "reason", "model_id")]
+)
 # A reviewer who has only seen tokens writes one in place of a value.
 TOKEN_PREFIX = "token:"
 # Later than any day, as text.
@@ -86,10 +96,15 @@ def read_rules(project_dir: Path, rules: IdRules, tokeniser: Tokeniser) -> dict[
 
 
 def write_rules(data_root: Path, landed: Mapping[str, pa.Table]) -> None:
-    """Write landed/rules/<seed>/rules.parquet."""
+    """Write landed/rules/<seed>/rules.parquet, and no probable links where nobody looked."""
+    folder = data_root / "landed" / "rules"
     for name, table in landed.items():
-        with replacing(data_root / "landed" / "rules" / name / "rules.parquet") as temporary:
+        with replacing(folder / name / "rules.parquet") as temporary:
             pq.write_table(table, temporary)
+    probable = folder / "probable_link" / "rules.parquet"
+    if not probable.exists():
+        with replacing(probable) as temporary:
+            pq.write_table(PROBABLE_LINK.empty_table(), temporary)
 
 
 def _rows(project_dir: Path, seed: str, columns: Sequence[str]) -> list[SeedRow]:

@@ -21,6 +21,8 @@ RULES = {
     "blocklist": "id_type id_scope id_value reason",
     "manual_link": "action left_type left_scope left_token right_type right_scope right_token "
     "author reason valid_from valid_to",
+    "probable_link": "left_type left_scope left_token right_type right_scope right_token "
+    "probability:float match_weight:float agrees_on band reason model_id",
 }
 LEDGER = (
     "channel table_name file_name file_sha size_bytes:int mtime_ns:int format encoding reader "
@@ -28,7 +30,12 @@ LEDGER = (
     "warning_count:int unknown_columns landed_at:moment run_id"
 )
 QUARANTINE = "channel table_name file_sha line:int reason detail row_key"
-TYPES = {"": pa.string(), "int": pa.int64(), "moment": pa.timestamp("us")}
+TYPES = {
+    "": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "moment": pa.timestamp("us"),
+}
 
 
 def write_landed(
