@@ -312,7 +312,7 @@ def _blank_model() -> Any:
             comparison(
                 "birth_date",
                 null("birth_date"),
-                same("birth_date", term_frequency_adjustments=True),
+                same("birth_date"),
                 levels.LevenshteinLevel("birth_date", 1),
                 other(),
             ),

@@ -98,7 +98,7 @@ def probable(left: str, right: str, band: str = "accept") -> dict[str, object]:
 def build(root: Path, **settings: object) -> None:
     given = json.dumps(DIRECT_ONLY | settings)
     run(
-        "dbt", "build", "--exclude-resource-type", "unit_test", "--vars", given, "--select", *MODELS,
+        "dbt", "build", "--exclude-resource-type", "unit_test", "test", "--vars", given, "--select", *MODELS,
         data_root=root,
     )  # fmt: skip
 
@@ -148,6 +148,7 @@ def on(off: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("on") / "data"
     shutil.copytree(off, root)
     build(root, identity_probabilistic=True)
+    run("dbt", "test", "--select", "int_identity__probable_links", data_root=root)
     return root
 
 
