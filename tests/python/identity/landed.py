@@ -46,7 +46,7 @@ def write_landed(
     """Write landed Parquet, ledger and rules of the channel `direct` under `root`.
 
     Each delivery is a file per entity: entity to its records, column to text, as landing leaves
-    them, so identifiers are tokens. `rules` maps blocklist and manual_link to their rows. Every
+    them, so identifiers are tokens. `rules` maps the tables of RULES to their rows. Every
     other table of every channel gets its zero-row file.
     """
     ledger = []

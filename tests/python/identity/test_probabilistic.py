@@ -10,17 +10,15 @@ import sys
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from checkout import run
 from landed import write_landed
-from test_components import DIRECT_ONLY
+from warehouse import DIRECT_ONLY
 
 from orchestration.cli import main
 from orchestration.identity.golden import read_people
 from orchestration.identity.probabilistic import INSTALL, judge
-from orchestration.landing.rules import PROBABLE_LINK
 
 needs_splink = pytest.mark.skipif(
     importlib.util.find_spec("splink") is None,
@@ -120,9 +118,7 @@ def customers(root: Path) -> dict[str, str]:
 def off(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse built with the setting off, although there are links to act on."""
     root = tmp_path_factory.mktemp("probabilistic")
-    write_landed(root, {"account": guarded() + planted()})
-    rules = root / "landed" / "rules"
-    rows = [
+    links = [
         probable("a:free", "b:free"),
         probable("a:maybe", "b:maybe", "review"),
         probable("a:apart", "b:apart"),
@@ -130,15 +126,9 @@ def off(tmp_path_factory: pytest.TempPathFactory) -> Path:
         probable("b:torn", "c:torn"),
         probable("a:free", "c:gone"),
     ]
-    pq.write_table(
-        pa.Table.from_pylist(rows, PROBABLE_LINK), rules / "probable_link" / "rules.parquet"
-    )
-    cannot = {name: value for name, value in probable("a:apart", "b:apart").items() if "_" in name}
-    schema = pq.read_schema(rules / "manual_link" / "rules.parquet")
-    pq.write_table(
-        pa.Table.from_pylist([cannot | {"action": "cannot", "author": "ann"}], schema),
-        rules / "manual_link" / "rules.parquet",
-    )
+    cannot = probable("a:apart", "b:apart") | {"action": "cannot", "author": "ann"}
+    accounts = {"account": guarded() + planted()}
+    write_landed(root, accounts, rules={"probable_link": links, "manual_link": [cannot]})
     build(root)
     return root
 
