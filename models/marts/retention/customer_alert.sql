@@ -58,8 +58,10 @@ numbered as (
         dated.*,
         sum(case when counted_from_on > previous_from_on or (counted_from_on is null) <> (previous_from_on is null) then 1 else 0 end)
             over ({{ in_order }} rows between unbounded preceding and current row) as silence_number,
-        case when greatest(alert_on, day_on) < coalesce(next_day_on, {{ days_later('as_of.as_of', 1) }}) then greatest(alert_on, day_on) end
-            as opens_on
+        case
+            when alert_on <= day_on then day_on
+            when alert_on < coalesce(next_day_on, {{ days_later('as_of.as_of', 1) }}) then alert_on
+        end as opens_on
     from dated
     cross join as_of
 ),

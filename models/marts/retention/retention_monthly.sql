@@ -29,7 +29,9 @@ spells as (
         )
     where intervals.model_code = 'value5' and measures.arm_code = 'all' and not customers.is_anonymous
     union all
-    select 'save' as measure_code, alerts.customer_id, alerts.opened_on as valid_from, coalesce(alerts.closed_on, as_of.next_on) as valid_to
+    select
+        'save' as measure_code, alerts.customer_id, alerts.opened_on as valid_from,
+        least(coalesce(alerts.closed_on, as_of.next_on), {{ days_later('alerts.opened_on', window_days) }}) as valid_to
     from {{ ref('customer_alert') }} as alerts
     cross join as_of
     where alerts.alert_code = 'churn_warning'
