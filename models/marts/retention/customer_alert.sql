@@ -60,7 +60,7 @@ numbered as (
             over ({{ in_order }} rows between unbounded preceding and current row) as silence_number,
         case
             when alert_on <= day_on then day_on
-            when alert_on < coalesce(next_day_on, {{ days_later('as_of.as_of', 1) }}) then alert_on
+            when alert_on <= as_of.as_of and (next_day_on is null or alert_on < next_day_on) then alert_on
         end as opens_on
     from dated
     cross join as_of
