@@ -45,10 +45,10 @@ dated as (
     select
         clocks.*,
         lag(counted_from_on) over ({{ in_order }}) as previous_from_on,
-        case when feature = 'sub_days_to_end' then {{ days_later('counted_from_on', '-threshold_days') }}
-            else {{ days_later('counted_from_on', 'threshold_days') }} end as due_on,
-        {{ days_later('counted_from_on', "ceil(ratio * threshold_days) - case when feature = 'sub_days_to_end' then 2 * threshold_days else 0 end") }}
-            as alert_on
+        {{ days_later('counted_from_on', "case when feature = 'sub_days_to_end' then -threshold_days else threshold_days end") }} as due_on,
+        {{ days_later(
+            'counted_from_on', "ceil(ratio * threshold_days) - case when feature = 'sub_days_to_end' then 2 * threshold_days else 0 end"
+        ) }} as alert_on
     from clocks
 ),
 
@@ -147,7 +147,8 @@ final as (
         reported.reason_code,
         reported.closed_reason_code,
         reported.counted_from_on,
-        case when reported.closed_on is null then cast({{ days_between('as_of.as_of', 'reported.due_on') }} as bigint) end as days_to_threshold
+        case when reported.closed_on is null then cast({{ days_between('as_of.as_of', 'reported.due_on') }} as bigint) end
+            as days_to_threshold
     from reported
     cross join as_of
 )

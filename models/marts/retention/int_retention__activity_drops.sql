@@ -33,8 +33,13 @@ active_days as (
 ),
 
 changes as (
-    {%- for age, change in [(0, '1 as entered, 0 as aged, 0 as gone'), (28, '0 as entered, 1 as aged, 0 as gone'), (56, '0 as entered, 0 as aged, 1 as gone')] %}
-    select customers.customer_number, {{ days_later('active_days.day_on', age) }} as day_on, {{ change }}
+    {%- for age in [0, 28, 56] %}
+    select
+        customers.customer_number,
+        {{ days_later('active_days.day_on', age) }} as day_on,
+        {{ 1 if age == 0 else 0 }} as entered,
+        {{ 1 if age == 28 else 0 }} as aged,
+        {{ 1 if age == 56 else 0 }} as gone
     from active_days
     inner join customers on active_days.customer_id = customers.customer_id
     {% if not loop.last %}union all{% endif %}
@@ -104,7 +109,7 @@ population as (
     from {{ ref('dim_date') }} as calendar
     cross join as_of
     left join active_days on calendar.date_on = active_days.day_on
-    where calendar.date_on between (select min(day_on) from active_days) and as_of.as_of
+    where calendar.date_on between (select min(earliest.day_on) from active_days as earliest) and as_of.as_of
     group by calendar.date_on
 ),
 
@@ -122,7 +127,8 @@ windows as (
     select
         population.date_on,
         population.event_count,
-        sum(population.active_count) over (order by population.date_on nulls last rows between 27 preceding and current row) as active_count_28,
+        sum(population.active_count) over (order by population.date_on nulls last rows between 27 preceding and current row)
+            as active_count_28,
         sum(population.active_count) over (order by population.date_on nulls last rows between 55 preceding and 28 preceding)
             as active_count_prev28
     from population

@@ -1,7 +1,7 @@
 -- One row per month, measure and arm (everybody, or those who were contacted or held out): how many of those who were about to
--- leave, or are dear, stayed. Everybody is looked at from a local day on; who was contacted, from that moment on and only while they
--- were silent: nobody is recalled who had come back by themselves. What cannot be complete on as_of, or whose source is not landed, is NULL.
-{%- set window_days = setting('retention_window_days') %}
+-- leave, or are dear, stayed. Everybody is looked at from a local day on; who was contacted, from that moment on and only while
+-- they were silent: nobody is recalled who had come back by themselves. Open windows and sources that are not landed give NULL.
+{%- set window_days = setting('retention_window_days') | int %}
 {%- set of_customer = 'partition by subjects.measure_code, subjects.month_on, subjects.customer_id' %}
 with
 
@@ -49,7 +49,8 @@ months as (
 subjects as (
     select
         spells.measure_code, months.month_on, spells.customer_id, 'all' as arm_code, months.month_on as from_on,
-        case when spells.measure_code = 'high_value' then months.month_end_on else {{ days_later('months.month_on', window_days) }} end as until_on,
+        case when spells.measure_code = 'high_value' then months.month_end_on else {{ days_later('months.month_on', window_days) }} end
+            as until_on,
         cast(null as timestamp) as after_at
     from months
     inner join spells on months.month_on >= spells.valid_from and months.month_on < spells.valid_to
@@ -75,18 +76,6 @@ subjects as (
     group by spells.measure_code, {{ month_of('touches.touched_on') }}, spells.customer_id, touches.touch_kind
 ),
 
-buyers as (
-    select distinct subjects.measure_code, subjects.month_on, subjects.customer_id, subjects.arm_code
-    from subjects
-    inner join {{ ref('fct_order') }} as orders on subjects.customer_id = orders.customer_id
-    where
-        orders.is_valid
-        and orders.ordered_on between subjects.from_on and subjects.until_on
-        and coalesce(
-            orders.ordered_at > subjects.after_at and orders.ordered_at <= {{ seconds_later('subjects.after_at', window_days * 86400) }}, true
-        )
-),
-
 month_ends as (
     select
         months.month_on, spells.customer_id,
@@ -99,13 +88,19 @@ month_ends as (
 
 outcomes as (
     select
-        subjects.*,
-        buyers.customer_id is not null or (subjects.measure_code = 'high_value' and not coalesce(month_ends.is_asleep, false)) as is_retained,
-        subjects.measure_code = 'high_value' and not coalesce(month_ends.is_high_value, false) as has_left_tier,
-        count(case when subjects.arm_code in ('assigned', 'holdout') then 1 end) over ({{ of_customer }}) as arm_count
+        subjects.measure_code, subjects.month_on, subjects.customer_id, subjects.arm_code, month_ends.is_high_value,
+        max(case
+            when subjects.measure_code = 'high_value' and not coalesce(month_ends.is_asleep, false) then 1
+            when orders.ordered_on not between subjects.from_on and subjects.until_on then 0
+            when orders.ordered_at <= subjects.after_at then 0
+            when orders.ordered_at > {{ seconds_later('subjects.after_at', window_days * 86400) }} then 0
+            when orders.order_key is not null then 1
+        end) = 1 as is_retained,
+        sum(case when subjects.arm_code in ('assigned', 'holdout') then 1 else 0 end) over ({{ of_customer }}) as arm_count
     from subjects
-    left join buyers using (measure_code, month_on, customer_id, arm_code)
-    left join month_ends using (month_on, customer_id)
+    left join {{ ref('fct_order') }} as orders on subjects.customer_id = orders.customer_id and orders.is_valid
+    left join month_ends on subjects.month_on = month_ends.month_on and subjects.customer_id = month_ends.customer_id
+    group by subjects.measure_code, subjects.month_on, subjects.customer_id, subjects.arm_code, month_ends.is_high_value
 ),
 
 -- Who is in both arms of a month says nothing about either.
@@ -114,7 +109,7 @@ counted as (
         measure_code, month_on, arm_code,
         count(*) as customer_count,
         sum(case when is_retained then 1 else 0 end) as retained_count,
-        sum(case when is_retained and has_left_tier then 1 else 0 end) as left_tier_count
+        sum(case when is_retained and not coalesce(is_high_value, false) then 1 else 0 end) as left_tier_count
     from outcomes
     where arm_code in ('all', 'sent') or arm_count = 1
     group by measure_code, month_on, arm_code
@@ -136,27 +131,31 @@ filled as (
         end <= months.as_of as is_complete,
         case when sources.first_on <= months.month_end_on then coalesce(counted.customer_count, 0) end as customer_count,
         coalesce(counted.retained_count, 0) as retained_count,
-        coalesce(counted.left_tier_count, 0) as left_tier_count
+        case when measures.measure_code = 'high_value' then coalesce(counted.left_tier_count, 0) end as left_tier_count
     from months
     cross join measures
-    left join sources using (arm_code)
-    left join counted using (month_on, measure_code, arm_code)
+    left join sources on measures.arm_code = sources.arm_code
+    left join counted
+        on
+            months.month_on = counted.month_on
+            and measures.measure_code = counted.measure_code
+            and measures.arm_code = counted.arm_code
 ),
 
 final as (
     select
-        month_on,
-        measure_code,
-        arm_code,
+        month_on, measure_code, arm_code,
         cast({{ window_days }} as bigint) as window_days,
-        is_complete,
-        cast(customer_count as bigint) as customer_count,
+        is_complete, cast(customer_count as bigint) as customer_count,
         cast(case when is_complete and customer_count is not null then retained_count end as bigint) as retained_count,
         case when is_complete then {{ share('retained_count', 'customer_count') }} end as retained_rate,
-        cast(case when is_complete and arm_code = 'assigned' then {{ share('retained_count', 'customer_count') }}
+        cast(
+            case when is_complete and arm_code = 'assigned' then {{ share('retained_count', 'customer_count') }} end
             - max(case when arm_code = 'holdout' then {{ share('retained_count', 'customer_count') }} end)
-            over (partition by month_on, measure_code) end as decimal(18, 6)) as holdout_difference_rate,
-        cast(case when is_complete and measure_code = 'high_value' and customer_count is not null then left_tier_count end as bigint) as left_tier_count
+                over (partition by month_on, measure_code)
+            as decimal(18, 6)
+        ) as holdout_difference_rate,
+        cast(case when is_complete and customer_count is not null then left_tier_count end as bigint) as left_tier_count
     from filled
 )
 

@@ -71,9 +71,7 @@ def people() -> list[Customer]:
         Customer(
             f"s_{n:03d}",
             registered_on=START + DAY * n,
-            active_on=tuple(
-                START + DAY * d for d in range(n, 700) if (d + n) % (n % 6 + 2) == 0
-            ),
+            active_on=tuple(START + DAY * d for d in range(n, 700) if (d + n) % (n % 6 + 2) == 0),
         )
         for n in range(60)
     ]
@@ -110,7 +108,7 @@ def test_no_alert_of_a_made_up_population_differs(
     assert told ^ expected == set()
     # The guard held something back and the alerts of every business type were asked.
     doubtful = doubtful_days(_active(warehouse), AS_OF)
-    assert OUTAGE <= doubtful
+    assert doubtful >= OUTAGE
     drops = [a for a in told if a[1] == "activity_drop"]
     assert len(drops) > 100
     assert not {a[2] for a in drops} & doubtful
@@ -170,7 +168,7 @@ def test_the_order_of_rows_changes_nothing(
 ) -> None:
     read = warehouse.execute(
         "select schema_name, table_name from duckdb_tables() where database_name = 'built'"
-        " and (schema_name = 'core' or table_name like '%lifecycle%')"
+        " and (schema_name = 'core' or schema_name = 'marts' and table_name like '%lifecycle%')"
     ).fetchall()
     for schema, table in read:
         warehouse.execute(
