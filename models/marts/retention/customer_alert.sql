@@ -1,6 +1,7 @@
 -- One row per customer, alert and day on which it opens. What is counted is the silence since the last valid order (for some
 -- business types the last active day, or the way to the end of the contract): each silence opens an alert once, and only the next
 -- order ends it. An order that was given back leaves the older silence behind, so it may open an alert but ends none.
+{%- set of_silence = 'partition by customer_number, alert_code order by silence_number nulls last' %}
 {%- set in_order = 'partition by customer_number, alert_code order by day_on nulls last' %}
 with
 
@@ -26,7 +27,6 @@ clocks as (
         states.customer_number,
         rules.alert_code,
         states.day_on,
-        states.next_day_on,
         states.business_type,
         rules.severity,
         rules.ratio,
@@ -44,7 +44,6 @@ clocks as (
 dated as (
     select
         clocks.*,
-        lag(counted_from_on) over ({{ in_order }}) as previous_from_on,
         {{ days_later('counted_from_on', "case when feature = 'sub_days_to_end' then -threshold_days else threshold_days end") }} as due_on,
         {{ days_later(
             'counted_from_on', "ceil(ratio * threshold_days) - case when feature = 'sub_days_to_end' then 2 * threshold_days else 0 end"
@@ -52,17 +51,49 @@ dated as (
     from clocks
 ),
 
--- A silence ends when the day that it is counted from moves on; a day that moves back was given back and ends nothing.
-numbered as (
+compared as (
     select
         dated.*,
+        lag(counted_from_on) over ({{ in_order }}) as previous_from_on,
+        lag(due_on) over ({{ in_order }}) as previous_due_on,
+        lag(business_type) over ({{ in_order }}) as previous_business_type
+    from dated
+),
+
+-- Of the many days with events few move the day that is counted from. A silence ends when it moves on; where it moves back, an
+-- order was given back, which ends nothing.
+numbered as (
+    select
+        compared.*,
+        lead(day_on) over ({{ in_order }}) as next_day_on,
         sum(case when counted_from_on > previous_from_on or (counted_from_on is null) <> (previous_from_on is null) then 1 else 0 end)
-            over ({{ in_order }} rows between unbounded preceding and current row) as silence_number,
+            over ({{ in_order }} rows between unbounded preceding and current row) as silence_number
+    from compared
+    where
+        counted_from_on is distinct from previous_from_on or due_on is distinct from previous_due_on
+        or business_type is distinct from previous_business_type
+),
+
+told as (
+    select
+        numbered.*,
         case
             when alert_on <= day_on then day_on
             when alert_on <= as_of.as_of and (next_day_on is null or alert_on < next_day_on) then alert_on
-        end as opens_on
-    from dated
+        end as opens_on,
+        case
+            when feature = 'last_active_days' then 'no_activity'
+            when feature = 'sub_days_to_end' then 'contract_ends'
+            when counted_from_on < previous_from_on and alert_on <= day_on then 'order_taken_back'
+            else 'no_order'
+        end as reason_code,
+        case
+            when counted_from_on is null then 'order_taken_back'
+            when feature = 'last_active_days' then 'active_again'
+            when feature = 'sub_days_to_end' then 'contract_renewed'
+            else 'ordered'
+        end as closes_by_code
+    from numbered
     cross join as_of
 ),
 
@@ -70,56 +101,25 @@ silences as (
     select
         customer_number,
         alert_code,
-        silence_number,
-        min(day_on) as begins_on,
         min(opens_on) as opened_on,
+        lead(min(day_on)) over ({{ of_silence }}) as closed_on,
+        lead(min_by(closes_by_code, day_on)) over ({{ of_silence }}) as closed_reason_code,
+        min_by(business_type, opens_on) as business_type,
+        min_by(severity, opens_on) as severity,
+        min_by(reason_code, opens_on) as reason_code,
+        min_by(counted_from_on, opens_on) as counted_from_on,
         max_by(due_on, day_on) as due_on
-    from numbered
+    from told
     group by customer_number, alert_code, silence_number
-),
-
-ended as (
-    select
-        silences.*,
-        lead(begins_on) over (partition by customer_number, alert_code order by silence_number nulls last) as closed_on
-    from silences
 ),
 
 reported as (
     select
-        customers.customer_id,
-        ended.alert_code,
-        ended.opened_on,
-        ended.closed_on,
-        opening.business_type,
-        opening.severity,
-        case
-            when opening.feature = 'last_active_days' then 'no_activity'
-            when opening.feature = 'sub_days_to_end' then 'contract_ends'
-            when opening.counted_from_on < opening.previous_from_on and opening.day_on = opening.opens_on then 'order_taken_back'
-            else 'no_order'
-        end as reason_code,
-        case
-            when ended.closed_on is null then null
-            when closing.counted_from_on is null then 'order_taken_back'
-            when closing.feature = 'last_active_days' then 'active_again'
-            when closing.feature = 'sub_days_to_end' then 'contract_renewed'
-            else 'ordered'
-        end as closed_reason_code,
-        opening.counted_from_on,
-        ended.due_on
-    from ended
-    inner join customers on ended.customer_number = customers.customer_number
-    inner join numbered as opening
-        on
-            ended.customer_number = opening.customer_number
-            and ended.alert_code = opening.alert_code
-            and ended.opened_on = opening.opens_on
-    left join numbered as closing
-        on
-            ended.customer_number = closing.customer_number
-            and ended.alert_code = closing.alert_code
-            and ended.closed_on = closing.day_on
+        customers.customer_id, silences.alert_code, silences.opened_on, silences.closed_on, silences.business_type, silences.severity,
+        silences.reason_code, silences.closed_reason_code, silences.counted_from_on, silences.due_on
+    from silences
+    inner join customers on silences.customer_number = customers.customer_number
+    where silences.opened_on is not null
     union all
     select
         customer_id,

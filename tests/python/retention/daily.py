@@ -22,8 +22,8 @@ EARLY = Fraction(3, 4)
 FALL_MIN, FALL_RATIO = 4, Fraction(1, 2)
 WINDOW_RATIO, DAY_RATIO = Fraction(3, 5), Fraction(1, 4)
 
-# customer, alert, opened, closed, days from as_of to the threshold
-Alert = tuple[str, str, date, date | None, int | None]
+# customer, alert, opened, closed, days from as_of to the threshold, business type when it opened
+Alert = tuple[str, str, date, date | None, int | None, str | None]
 # customer, day, events of an active day
 ActiveDay = tuple[str, date, int]
 
@@ -52,23 +52,25 @@ def doubtful_days(active: Iterable[ActiveDay], as_of: date) -> set[date]:
 class _Silence:
     """One alert of one customer while the days go by."""
 
-    code: str
     counted_from: date | None = None
     opened: date | None = None
-    found: list[tuple[date, date | None]] = field(default_factory=list)
+    business_type: str = ""
+    found: list[tuple[date, date, str]] = field(default_factory=list)
 
     def close(self, day: date) -> None:
         if self.opened is not None:
-            self.found.append((self.opened, day))
+            self.found.append((self.opened, day, self.business_type))
         self.opened = None
 
-    def look(self, day: date, counted_from: date | None, opens: date | None) -> None:
+    def look(
+        self, day: date, business_type: str, counted_from: date | None, opens: date | None
+    ) -> None:
         """A later start of the silence ends the one before; an earlier one goes on with it."""
         before, self.counted_from = self.counted_from, counted_from
         if counted_from is None or before is None or counted_from > before:
             self.close(day)
         if self.opened is None and opens is not None and opens <= day:
-            self.opened = day
+            self.opened, self.business_type = day, business_type
 
 
 def _limit(business_type: str, latest: Order | None) -> int:
@@ -79,10 +81,9 @@ def _limit(business_type: str, latest: Order | None) -> int:
 
 
 def _clocks(
-    brand: Brand, customer: Customer, first: date, day: date
+    customer: Customer, business_type: str, first: date, day: date
 ) -> dict[str, tuple[date | None, date | None, date | None]]:
     """By alert: the day that is counted from, the day to open on, the day of the full threshold."""
-    business_type = _type_on(customer, day, brand.default_type)
     valid = [(o.on, o.second, n, o) for n, o in enumerate(customer.orders) if o.is_valid_on(day)]
     latest = max(valid, key=lambda v: v[:3])[3] if valid else None
     active = max((a for a in customer.active_days() if a <= day), default=first)
@@ -136,15 +137,20 @@ def alerts(
         silences: dict[str, _Silence] = {}
         for n in range((brand.as_of - first).days + 1):
             day = first + DAY * n
-            for code, (counted_from, opens, due) in _clocks(brand, customer, first, day).items():
-                silences.setdefault(code, _Silence(code)).look(day, counted_from, opens)
-                if day == brand.as_of and silences[code].opened is not None:
+            business_type = _type_on(customer, day, brand.default_type)
+            clocks = _clocks(customer, business_type, first, day)
+            for code, (counted_from, opens, due) in clocks.items():
+                silence = silences.setdefault(code, _Silence())
+                silence.look(day, business_type, counted_from, opens)
+                if day == brand.as_of and silence.opened is not None:
                     days = (due - day).days
-                    found.add((name, code, silences[code].opened, None, days))
+                    found.add((name, code, silence.opened, None, days, silence.business_type))
         for code, silence in silences.items():
-            found |= {(name, code, opened, closed, None) for opened, closed in silence.found}
+            found |= {
+                (name, code, begun, ended, None, kind) for begun, ended, kind in silence.found
+            }
         found |= {
-            (name, "activity_drop", opened, closed, None)
+            (name, "activity_drop", opened, closed, None, None)
             for opened, closed in _drops(customer, first, brand.as_of, doubtful)
         }
     return found

@@ -25,7 +25,8 @@ OUTAGE = {date(2024, 6, 10) + DAY * n for n in range(20)} | {date(2024, 11, 5)}
 
 def _told(connection: duckdb.DuckDBPyConnection) -> set[Alert]:
     rows = connection.execute(
-        "select customer_id, alert_code, opened_on, closed_on, days_to_threshold"
+        "select customer_id, alert_code, opened_on, closed_on, days_to_threshold,"
+        " case when alert_code <> 'activity_drop' then business_type end"
         " from marts.customer_alert"
     ).fetchall()
     assert len(rows) == len(set(rows))
