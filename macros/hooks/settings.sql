@@ -63,6 +63,8 @@
     {% do _require(modules.re.match('^[A-Za-z0-9_-]+$', setting('rfm_config_name') | string), "Setting rfm_config_name must be a config_name of the seed rfm_config, not '" ~ setting('rfm_config_name') ~ "'.") %}
     {% do _require(setting('rfm_freeze_cuts') in ['none', 'quarter'], "Setting rfm_freeze_cuts must be none or quarter, not '" ~ setting('rfm_freeze_cuts') ~ "'.") %}
     {% do _require(setting('snapshot_month_ends') is integer and 0 <= setting('snapshot_month_ends') <= 600, "Setting snapshot_month_ends must lie between 0 and 600, not '" ~ setting('snapshot_month_ends') ~ "'.") %}
+    {% do _require(setting('replenish_lead_days') is integer and 0 <= setting('replenish_lead_days') <= 60, "Setting replenish_lead_days must lie between 0 and 60, not '" ~ setting('replenish_lead_days') ~ "'.") %}
+    {% do _require(setting('retention_window_days') is integer and 1 <= setting('retention_window_days') <= 365, "Setting retention_window_days must lie between 1 and 365, not '" ~ setting('retention_window_days') ~ "'.") %}
     {% if setting('rfm_window_days') is not none %}
       {% do _require(setting('rfm_window_days') is integer and 1 <= setting('rfm_window_days') <= 36500, "Setting rfm_window_days must lie between 1 and 36500, or be null for a lifetime, not '" ~ setting('rfm_window_days') ~ "'.") %}
     {% endif %}

@@ -1,0 +1,1 @@
+"""Alerts and replenishment against an independent evaluation of every single day."""
