@@ -1,7 +1,8 @@
-"""dbt as a process that does not outlive the run that started it.
+"""dbt as a process that does not outlive the run that started it, and says what somebody reads.
 
 A run that is killed would otherwise leave dbt behind, writing into the warehouse without the run
-lock, and the next run would find the warehouse held by it.
+lock, and the next run would find the warehouse held by it. Debug events are written nowhere here,
+but dbt makes a message of each: about a tenth of a build's processor time.
 """
 
 from __future__ import annotations
@@ -21,9 +22,24 @@ def end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def drop_debug_events() -> None:
+    """Let dbt pass over its debug events before it makes messages of them."""
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    fire_event = EventManager.fire_event
+
+    def fire_what_is_read(self, e, level=None, *args, **kwargs):
+        if (level or e.level_tag()) != EventLevel.DEBUG:
+            fire_event(self, e, level, *args, **kwargs)
+
+    EventManager.fire_event = fire_what_is_read
+
+
 def main() -> None:
     """Run dbt with this process's arguments."""
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    drop_debug_events()
     from dbt.cli.main import cli
 
     cli()
