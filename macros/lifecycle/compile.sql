@@ -100,11 +100,11 @@
 {%- endmacro %}
 
 {# Every moment at which time alone changes a comparison, as [business type, feature, days, expression]: so many days after its anchor,
-   and as many more as the expression says where the threshold depends on the customer. #}
-{% macro _lifecycle_clocks() %}
+   and as many more as the expression says where the threshold depends on the customer. Of the lifecycle rules, or of others in their shape. #}
+{% macro _lifecycle_clocks(models=none) %}
   {%- set features = lifecycle_features() -%}
   {%- set found = [] -%}
-  {%- for by_type in lifecycle_rulebook().models.values() -%}
+  {%- for by_type in (lifecycle_rulebook().models if models is none else models).values() -%}
     {%- for business_type, compiled in by_type.items() -%}
       {%- for rule in compiled.rules -%}
         {%- for condition in rule.conditions if features[condition.feature].kind in ['clock', 'countdown'] -%}
@@ -131,8 +131,8 @@
 {% endmacro %}
 
 {# Rows (business_type, feature, age_days, limit_number) of the clocks; the number stands for the expression, 0 for none. #}
-{% macro lifecycle_clock_rows() %}
-  {%- set clocks = _lifecycle_clocks() -%}
+{% macro lifecycle_clock_rows(models=none) %}
+  {%- set clocks = _lifecycle_clocks(models) -%}
   {%- set expressions = clocks | map(attribute=3) | unique | list -%}
   {%- for row in clocks %}
     select '{{ row[0] }}' as business_type, '{{ row[1] }}' as feature, {{ row[2] }} as age_days, {{ expressions.index(row[3]) if row[3] else -1 }} as limit_number
@@ -148,8 +148,8 @@
 {%- endmacro %}
 
 {# Day on which a clock row changes some comparison for a state row; both are aliases of relations. #}
-{% macro lifecycle_ripe_on(clocks, states) %}
-  {%- set expressions = _lifecycle_clocks() | map(attribute=3) | unique | list -%}
+{% macro lifecycle_ripe_on(clocks, states, models=none) %}
+  {%- set expressions = _lifecycle_clocks(models) | map(attribute=3) | unique | list -%}
   {%- set anchor -%}
   case {{ clocks }}.feature
   {%- for feature, facts in lifecycle_features().items() if 'anchor' in facts %}
@@ -170,10 +170,10 @@
 
 {# Number that changes exactly when a rule reads some of these features differently: one bit for each distinct group of
    conditions on them that a clause joins by AND. #}
-{% macro lifecycle_signature(feature_names) %}
+{% macro lifecycle_signature(feature_names, models=none) %}
   {%- set features = lifecycle_features() -%}
   {%- set groups = [] -%}
-  {%- for by_type in lifecycle_rulebook().models.values() -%}
+  {%- for by_type in (lifecycle_rulebook().models if models is none else models).values() -%}
     {%- for compiled in by_type.values() -%}
       {%- for rule in compiled.rules -%}
         {%- set tests = [] -%}

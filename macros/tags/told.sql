@@ -1,0 +1,152 @@
+{# What the days of tags are made from, one relation a macro. #}
+
+{# Columns of int_lifecycle__states that features read, without the counts of active days, which tags count for themselves. #}
+{% macro tag_state_columns() %}
+  {{- return(['business_type', 'service_cycle_days', 'expected_gap_days', 'is_registered', 'orders_n', 'last_order_on', 'last_active_on',
+              'active_days_ever', 'value_pct', 'subs_n', 'sub_ended_on', 'sub_period_end_on', 'sub_paid_from_on', 'sub_paid_days',
+              'is_paying', 'referrals_ok_365', 'ugc_365', 'last_nps']) -}}
+{% endmacro %}
+
+{# Rows (customer_number, day_on, active_days_28, active_days_prev28) on the days on which some rule of `models` reads the counts of
+   active days differently; `customers` is a relation with customer_number and customer_id. The lifecycle counts them as far as its own
+   rules ask, tags may ask for more. #}
+{% macro tag_active_windows(customers, models) %}
+  {%- set so_far = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and current row' -%}
+    select customer_number, day_on, active_days_28, active_days_prev28
+    from (
+        select
+            signed.*,
+            lag(signature) over (partition by customer_number order by day_on nulls last) as previous_signature
+        from (
+            select
+                counted.*,
+                {{ lifecycle_signature(['active_days_28', 'active_days_prev28', 'active_days_ratio'], models) }} as signature
+            from (
+                select
+                    customer_number,
+                    day_on,
+                    sum(sum(change_28)) over ({{ so_far }}) as active_days_28,
+                    sum(sum(change_prev28)) over ({{ so_far }}) as active_days_prev28
+                from (
+                    {%- for age, change_28, change_prev28 in [(0, 1, 0), (28, -1, 1), (56, 0, -1)] %}
+                    select
+                        customers.customer_number,
+                        {{ days_later('days.day_on', age) }} as day_on,
+                        {{ change_28 }} as change_28,
+                        {{ change_prev28 }} as change_prev28
+                    from {{ ref('fct_customer_day') }} as days
+                    inner join {{ customers }} as customers on days.customer_id = customers.customer_id
+                    where days.is_active
+                    {% if not loop.last %}union all{% endif %}
+                    {%- endfor %}
+                ) as changes
+                group by customer_number, day_on
+            ) as counted
+        ) as signed
+    ) as compared
+    where previous_signature is null or signature <> previous_signature
+{%- endmacro %}
+
+{# Rows (customer_id, told_at, told_by, level_code, told_on): a member level is told by the profile where it changes there, and by the
+   ledger of benefits. #}
+{% macro tag_levels() %}
+    select customer_id, valid_from as told_at, '1' as told_by, level_code, {{ local_day('valid_from') }} as told_on
+    from (
+        select
+            customer_id, valid_from, level_code,
+            lag(level_code) over (partition by customer_id order by valid_from nulls last) as previous_level_code
+        from {{ ref('dim_customer_history') }}
+    ) as profiles
+    where level_code is distinct from previous_level_code
+    union all
+    select customer_id, entry_at as told_at, '2' || benefit_key as told_by, level_to as level_code, entry_on as told_on
+    from {{ ref('fct_benefit') }}
+    where entry_kind = 'level_change' and level_to is not null and not is_test
+{%- endmacro %}
+
+{# Rows (customer_id, category, happened_on, counted_on, weight): signals of interest in a category, and from which day each counts.
+   Events about a product; orders with something of the category, one signal an order; and the same again with a minus on the day on
+   which the order or all its lines of the category are given back. The category is the one that the product had at the time. #}
+{% macro affinity_signals(customers) %}
+  {%- set never = "cast('9999-12-31' as date)" -%}
+    with
+
+    weights as (
+        select * from {{ ref('affinity_weight') }}
+    ),
+
+    -- The first version of a product also stands for the time before it.
+    products as (
+        select
+            product_key,
+            coalesce(category_l2, category_l1) as category,
+            case when version_number = 1 then {{ beginning_of_time() }} else valid_from end as valid_from,
+            coalesce(valid_to, {{ end_of_time() }}) as valid_to
+        from {{ ref('dim_product') }}
+        where coalesce(category_l2, category_l1) is not null
+    ),
+
+    -- A line is given back when one refund names all of its pieces.
+    given_back as (
+        select lines.order_line_key, min(refunds.refunded_on) as given_back_on
+        from {{ ref('fct_refund') }} as refunds
+        inner join {{ ref('fct_order_line') }} as lines
+            on
+                refunds.order_key = lines.order_key
+                and (
+                    refunds.order_line_ref in (lines.order_line_id, lines.order_line_key)
+                    or (refunds.order_line_ref is null and refunds.product_key = lines.product_key)
+                )
+        where
+            refunds.is_completed
+            and coalesce(refunds.refund_kind, 'refund') in ('refund', 'return')
+            and coalesce(refunds.quantity, lines.quantity) >= lines.quantity
+        group by lines.order_line_key
+    ),
+
+    purchases as (
+        select
+            orders.customer_id,
+            orders.order_key,
+            products.category,
+            min(orders.ordered_on) as happened_on,
+            min(orders.valid_from_on) as counted_on,
+            least(
+                min(coalesce(orders.valid_to_on, {{ never }})), max(coalesce(given_back.given_back_on, {{ never }}))
+            ) as gone_on
+        from {{ ref('fct_order') }} as orders
+        inner join {{ ref('fct_order_line') }} as lines on orders.order_key = lines.order_key
+        inner join products
+            on
+                lines.product_key = products.product_key
+                and orders.ordered_at >= products.valid_from
+                and orders.ordered_at < products.valid_to
+        left join given_back on lines.order_line_key = given_back.order_line_key
+        where orders.valid_from_on is not null and not orders.is_gift
+        group by orders.customer_id, orders.order_key, products.category
+    ),
+
+    signals as (
+        select
+            events.customer_id, products.category, events.event_on as happened_on, events.event_on as counted_on, weights.weight
+        from {{ ref('fct_event') }} as events
+        inner join weights on events.event_name = weights.event_name
+        inner join products
+            on
+                events.product_key = products.product_key
+                and events.event_at >= products.valid_from
+                and events.event_at < products.valid_to
+        where not events.is_bot and not events.is_test
+        {%- for day, sign in [('counted_on', ''), ('greatest(gone_on, counted_on)', '-')] %}
+        union all
+        select
+            purchases.customer_id, purchases.category, purchases.happened_on, {{ day }} as counted_on, {{ sign }}weights.weight as weight
+        from purchases
+        inner join weights on weights.event_name = 'purchase'
+        {%- endfor %}
+    )
+
+    select signals.*
+    from signals
+    inner join {{ customers }} as customers on signals.customer_id = customers.customer_id
+{%- endmacro %}
