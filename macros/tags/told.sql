@@ -75,15 +75,10 @@
         select * from {{ ref('affinity_weight') }}
     ),
 
-    -- The first version of a product also stands for the time before it.
+    -- '' is a version without a category.
     products as (
-        select
-            product_key,
-            coalesce(category_l2, category_l1) as category,
-            case when version_number = 1 then {{ beginning_of_time() }} else valid_from end as valid_from,
-            coalesce(valid_to, {{ end_of_time() }}) as valid_to
+        select product_key, valid_from, coalesce(category_l2, category_l1, '') as category
         from {{ ref('dim_product') }}
-        where coalesce(category_l2, category_l1) is not null
     ),
 
     -- A line is given back when one refund names all of its pieces.
@@ -104,39 +99,52 @@
         group by lines.order_line_key
     ),
 
+    -- The version is looked for among those of the product: a join on its period would compare every order with every product.
+    line_categories as (
+        select
+            lines.order_line_key,
+            lines.order_key,
+            {{ category_at('orders.ordered_at') }} as category
+        from {{ ref('fct_order') }} as orders
+        inner join {{ ref('fct_order_line') }} as lines on orders.order_key = lines.order_key
+        inner join products on lines.product_key = products.product_key
+        where orders.valid_from_on is not null and not orders.is_gift
+        group by lines.order_line_key, lines.order_key
+    ),
+
     purchases as (
         select
             orders.customer_id,
             orders.order_key,
-            products.category,
+            line_categories.category,
             min(orders.ordered_on) as happened_on,
             min(orders.valid_from_on) as counted_on,
             least(
                 min(coalesce(orders.valid_to_on, {{ never }})), max(coalesce(given_back.given_back_on, {{ never }}))
             ) as gone_on
-        from {{ ref('fct_order') }} as orders
-        inner join {{ ref('fct_order_line') }} as lines on orders.order_key = lines.order_key
-        inner join products
-            on
-                lines.product_key = products.product_key
-                and orders.ordered_at >= products.valid_from
-                and orders.ordered_at < products.valid_to
-        left join given_back on lines.order_line_key = given_back.order_line_key
-        where orders.valid_from_on is not null and not orders.is_gift
-        group by orders.customer_id, orders.order_key, products.category
+        from line_categories
+        inner join {{ ref('fct_order') }} as orders on line_categories.order_key = orders.order_key
+        left join given_back on line_categories.order_line_key = given_back.order_line_key
+        group by orders.customer_id, orders.order_key, line_categories.category
+    ),
+
+    event_categories as (
+        select
+            events.event_key,
+            events.customer_id,
+            events.event_on,
+            weights.weight,
+            {{ category_at('events.event_at') }} as category
+        from {{ ref('fct_event') }} as events
+        inner join weights on events.event_name = weights.event_name
+        inner join products on events.product_key = products.product_key
+        where not events.is_bot and not events.is_test
+        group by events.event_key, events.customer_id, events.event_on, weights.weight
     ),
 
     signals as (
-        select
-            events.customer_id, products.category, events.event_on as happened_on, events.event_on as counted_on, weights.weight
-        from {{ ref('fct_event') }} as events
-        inner join weights on events.event_name = weights.event_name
-        inner join products
-            on
-                events.product_key = products.product_key
-                and events.event_at >= products.valid_from
-                and events.event_at < products.valid_to
-        where not events.is_bot and not events.is_test
+        select customer_id, category, event_on as happened_on, event_on as counted_on, weight
+        from event_categories
         {%- for day, sign in [('counted_on', ''), ('greatest(gone_on, counted_on)', '-')] %}
         union all
         select
@@ -149,4 +157,11 @@
     select signals.*
     from signals
     inner join {{ customers }} as customers on signals.customer_id = customers.customer_id
+    where signals.category <> ''
 {%- endmacro %}
+
+{# Category of the version of a product that was in force, among all versions of the product in `products`; the first one also stands for
+   the time before it. #}
+{% macro category_at(moment) %}
+  {{- return('coalesce(max_by(products.category, case when products.valid_from <= ' ~ moment ~ ' then products.valid_from end), min_by(products.category, products.valid_from))') -}}
+{% endmacro %}
