@@ -117,14 +117,14 @@
     {%- do rules.append({'conditions': clause.conditions}) -%}
   {%- endfor -%}
   {%- set is_constant = branches | length == 1 and branches[0].startswith('else ') -%}
-  {{- return({'sql': branches[0] | replace('else ', '') if is_constant else 'case ' ~ branches | join(' ') ~ ' end', 'rules': rules}) -}}
+  {{- return({'sql': branches[0][5:] if is_constant else 'case ' ~ branches | join(' ') ~ ' end', 'rules': rules}) -}}
 {% endmacro %}
 
-{# The active tags: {tags: [{code, feature, ttl_days, retired_on, beaten_by, by_type: {business type: SQL}}] in the order of the codes,
+{# The active tags: {tags: {code: {code, feature, ttl_days, retired_on, beaten_by, by_type: {business type: SQL}}} in the order of the codes,
    texts: the texts that they read, models: {tag: {business type: {rules}}} in the shape of the lifecycle rulebook}. Empty while dbt
    parses, and when the documentation is generated before the seeds were ever built; kept in `graph` for the rest of the run. #}
 {% macro tagbook() %}
-  {%- set book = {'tags': [], 'texts': [], 'models': {}} -%}
+  {%- set book = {'tags': {}, 'texts': [], 'models': {}} -%}
   {%- if not execute -%}
     {%- do [ref('tag'), ref('tag_rule'), lifecycle_rulebook()] -%}
     {{- return(book) -}}
@@ -173,7 +173,7 @@
         {%- do models.update({business_type: {'rules': compiled.rules}}) -%}
       {%- endif -%}
     {%- endfor -%}
-    {%- do book.tags.append(tag) -%}
+    {%- do book.tags.update({code: tag}) -%}
     {%- do book.models.update({code: models}) -%}
   {%- endfor -%}
   {%- do graph.update({'tagbook': book}) -%}

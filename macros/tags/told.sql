@@ -7,12 +7,16 @@
               'is_paying', 'referrals_ok_365', 'ugc_365', 'last_nps']) -}}
 {% endmacro %}
 
-{# Rows (customer_number, day_on, active_days_28, active_days_prev28) on the days on which some rule of `models` reads the counts of
-   active days differently; `customers` is a relation with customer_number and customer_id. The lifecycle counts them as far as its own
+{# Rows (customer_number, day_on, active_days_28, active_days_prev28) on the days on which some tag rule reads the counts of active
+   days differently; `customers` is a relation with customer_number and customer_id. The lifecycle counts them as far as its own
    rules ask, tags may ask for more. #}
-{% macro tag_active_windows(customers, models) %}
+{% macro tag_active_windows(customers) %}
   {%- set so_far = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and current row' -%}
-    select customer_number, day_on, active_days_28, active_days_prev28
+    select
+        customer_number,
+        day_on,
+        cast(active_days_28 as bigint) as active_days_28,
+        cast(active_days_prev28 as bigint) as active_days_prev28
     from (
         select
             signed.*,
@@ -20,7 +24,7 @@
         from (
             select
                 counted.*,
-                {{ lifecycle_signature(['active_days_28', 'active_days_prev28', 'active_days_ratio'], models) }} as signature
+                {{ lifecycle_signature(['active_days_28', 'active_days_prev28', 'active_days_ratio'], tagbook().models) }} as signature
             from (
                 select
                     customer_number,
@@ -47,27 +51,52 @@
     where previous_signature is null or signature <> previous_signature
 {%- endmacro %}
 
-{# Rows (customer_id, told_at, told_by, level_code, told_on): a member level is told by the profile where it changes there, and by the
-   ledger of benefits. #}
-{% macro tag_levels() %}
-    select customer_id, valid_from as told_at, '1' as told_by, level_code, {{ local_day('valid_from') }} as told_on
+{# Rows (customer_number, day_on, told_by, told_value) of the member level, '' for none any more. It is told by the profile where it
+   changes there, and by the ledger of benefits; the last statement of a day holds, and of one moment the ledger's. #}
+{% macro tag_levels(customers) %}
+    select
+        customers.customer_number,
+        greatest(levels.told_on, customers.first_touch_on) as day_on,
+        'level_code' as told_by,
+        max_by(coalesce(levels.level_code, ''), cast(levels.told_at as string) || levels.source_key) as told_value
     from (
-        select
-            customer_id, valid_from, level_code,
-            lag(level_code) over (partition by customer_id order by valid_from nulls last) as previous_level_code
-        from {{ ref('dim_customer_history') }}
-    ) as profiles
-    where level_code is distinct from previous_level_code
-    union all
-    select customer_id, entry_at as told_at, '2' || benefit_key as told_by, level_to as level_code, entry_on as told_on
-    from {{ ref('fct_benefit') }}
-    where entry_kind = 'level_change' and level_to is not null and not is_test
+        select customer_id, valid_from as told_at, '1' as source_key, level_code, {{ local_day('valid_from') }} as told_on
+        from (
+            select
+                customer_id, valid_from, level_code,
+                lag(level_code) over (partition by customer_id order by valid_from nulls last) as previous_level_code
+            from {{ ref('dim_customer_history') }}
+        ) as profiles
+        where level_code is distinct from previous_level_code
+        union all
+        select customer_id, entry_at as told_at, '2' || benefit_key as source_key, level_to as level_code, entry_on as told_on
+        from {{ ref('fct_benefit') }}
+        where entry_kind = 'level_change' and level_to is not null and not is_test
+    ) as levels
+    inner join {{ customers }} as customers on levels.customer_id = customers.customer_id
+    group by customers.customer_number, greatest(levels.told_on, customers.first_touch_on)
+{%- endmacro %}
+
+{# Rows (customer_number, day_on, told_by, told_value) of the three leading categories, '' where there are fewer. #}
+{% macro tag_leaders(customers) %}
+    {%- for rank in [1, 2, 3] %}
+    {%- for day, place in [('valid_from', rank), ('valid_to', 0)] %}
+    select
+        customers.customer_number,
+        affinities.{{ day }} as day_on,
+        'affinity_{{ rank }}' as told_by,
+        case when affinities.affinity_rank = {{ place }} then affinities.category else '' end as told_value
+    from {{ ref('customer_affinity') }} as affinities
+    inner join {{ customers }} as customers on affinities.customer_id = customers.customer_id
+    {% if rank < 3 or place %}union all{% endif %}
+    {%- endfor %}
+    {%- endfor %}
 {%- endmacro %}
 
 {# Rows (customer_id, category, happened_on, counted_on, weight): signals of interest in a category, and from which day each counts.
    Events about a product; orders with something of the category, one signal an order; and the same again with a minus on the day on
    which the order or all its lines of the category are given back. The category is the one that the product had at the time. #}
-{% macro affinity_signals(customers) %}
+{% macro affinity_signals() %}
   {%- set never = "cast('9999-12-31' as date)" -%}
     with
 
@@ -156,8 +185,8 @@
 
     select signals.*
     from signals
-    inner join {{ customers }} as customers on signals.customer_id = customers.customer_id
-    where signals.category <> ''
+    inner join {{ ref('dim_customer') }} as customers on signals.customer_id = customers.customer_id
+    where signals.category <> '' and not customers.is_unknown and not customers.is_anonymous and not customers.is_test
 {%- endmacro %}
 
 {# Category of the version of a product that was in force, among all versions of the product in `products`; the first one also stands for

@@ -22,9 +22,11 @@ days as (
 ),
 
 moved as (
-    select class_scheme, from_class as class_code, from_on as day_on, 'left' as direction, customer_count from {{ ref('rfm_movement_monthly') }}
+    select class_scheme, from_class as class_code, from_on as day_on, 'left' as direction, customer_count
+    from {{ ref('rfm_movement_monthly') }}
     union all
-    select class_scheme, to_class as class_code, as_of as day_on, 'came' as direction, customer_count from {{ ref('rfm_movement_monthly') }}
+    select class_scheme, to_class as class_code, as_of as day_on, 'came' as direction, customer_count
+    from {{ ref('rfm_movement_monthly') }}
 ),
 
 moved_heads as (

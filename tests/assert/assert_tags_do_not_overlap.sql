@@ -7,7 +7,8 @@ tags as (
         held.*,
         coalesce(catalogue.tag_group, held.tag_code) as group_code,
         lead(held.valid_from) over (
-            partition by held.customer_id, coalesce(catalogue.tag_group, held.tag_code) order by held.valid_from nulls last, held.tag_code nulls last
+            partition by held.customer_id, coalesce(catalogue.tag_group, held.tag_code)
+            order by held.valid_from nulls last, held.tag_code nulls last
         ) as next_valid_from
     from {{ ref('customer_tag') }} as held
     inner join {{ ref('tag') }} as catalogue on held.tag_code = catalogue.tag_code

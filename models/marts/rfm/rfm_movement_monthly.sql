@@ -3,7 +3,7 @@
 with
 
 stored_days as (
-    select as_of, is_latest from {{ ref('int_calendar__stored_days') }}
+    select as_of from {{ ref('int_calendar__stored_days') }}
 ),
 
 members as (
@@ -21,14 +21,26 @@ days as (
 
 -- Both ends of every move in one row; an end at which the customer was no buyer is empty.
 ends as (
-    select days.as_of, members.class_scheme, members.customer_id, members.class_code as to_class, members.monetary_amount as to_amount,
-        cast(null as string) as from_class, cast(null as decimal(18,4)) as from_amount
+    select
+        days.as_of,
+        members.class_scheme,
+        members.customer_id,
+        members.class_code as to_class,
+        members.monetary_amount as to_amount,
+        cast(null as string) as from_class,
+        cast(null as decimal(18,4)) as from_amount
     from members
     inner join days on members.as_of = days.as_of
     where days.from_on is not null
     union all
-    select days.as_of, members.class_scheme, members.customer_id, cast(null as string) as to_class, cast(null as decimal(18,4)) as to_amount,
-        members.class_code as from_class, members.monetary_amount as from_amount
+    select
+        days.as_of,
+        members.class_scheme,
+        members.customer_id,
+        cast(null as string) as to_class,
+        cast(null as decimal(18,4)) as to_amount,
+        members.class_code as from_class,
+        members.monetary_amount as from_amount
     from members
     inner join days on members.as_of = days.from_on
 ),
@@ -67,8 +79,10 @@ final as (
         cast(counted.from_class as string) as from_class,
         cast(counted.to_class as string) as to_class,
         cast(counted.customer_count as bigint) as customer_count,
-        {{ share('counted.customer_count', 'sum(counted.customer_count) over (partition by counted.as_of, counted.class_scheme, counted.from_class)') }}
-            as customer_rate,
+        {{ share(
+            'counted.customer_count',
+            'sum(counted.customer_count) over (partition by counted.as_of, counted.class_scheme, counted.from_class)'
+        ) }} as customer_rate,
         cast(counted.from_amount as decimal(18,4)) as from_monetary_amount,
         cast(counted.to_amount as decimal(18,4)) as to_monetary_amount,
         cast({{ setting_text('reporting_currency') }} as string) as currency

@@ -10,13 +10,8 @@ as_of as (
     select as_of from {{ ref('int_core__as_of') }}
 ),
 
-customers as (
-    select customer_id from {{ ref('dim_customer') }}
-    where not is_unknown and not is_anonymous and not is_test
-),
-
 signals as (
-    {{ affinity_signals('customers') }}
+    {{ affinity_signals() }}
 ),
 
 summed as (
@@ -55,20 +50,34 @@ told as (
     group by customer_id, category, counted_on
 ),
 
+days as (
+    select distinct customer_id, counted_on, first_on from told
+),
+
+categories as (
+    select customer_id, category, min(counted_on) as begins_on
+    from told
+    group by customer_id, category
+),
+
 -- Every category of a customer on every day on which any of them has a signal, from its own first on.
-known as (
-    select
-        days.customer_id,
-        categories.category,
-        days.counted_on,
-        days.first_on,
-        {{ last_known('told.level_sum', 'partition by days.customer_id, categories.category order by days.counted_on nulls last') }} as level_sum,
-        {{ last_known('told.signal_on', 'partition by days.customer_id, categories.category order by days.counted_on nulls last') }} as last_signal_on
-    from (select distinct customer_id, counted_on, first_on from told) as days
-    inner join (select customer_id, category, min(counted_on) as begins_on from told group by customer_id, category) as categories
-        on days.customer_id = categories.customer_id and days.counted_on >= categories.begins_on
+spread as (
+    select days.customer_id, categories.category, days.counted_on, days.first_on, told.level_sum, told.signal_on
+    from days
+    inner join categories on days.customer_id = categories.customer_id and days.counted_on >= categories.begins_on
     left join told
         on days.customer_id = told.customer_id and categories.category = told.category and days.counted_on = told.counted_on
+),
+
+known as (
+    select
+        customer_id,
+        category,
+        counted_on,
+        first_on,
+        {{ last_known('level_sum', in_category) }} as level_sum,
+        {{ last_known('signal_on', in_category) }} as last_signal_on
+    from spread
 ),
 
 scored as (
@@ -89,7 +98,7 @@ final as (
         {{ share('scored.score', 'sum(scored.score) over (partition by scored.customer_id, scored.counted_on)') }} as affinity_rate,
         cast(row_number() over (
             partition by scored.customer_id, scored.counted_on
-            order by scored.score desc nulls last, scored.last_signal_on desc nulls last, scored.category nulls last
+            order by scored.score desc nulls last, scored.last_signal_on desc nulls last, scored.category asc nulls last
         ) as bigint) as affinity_rank,
         scored.last_signal_on,
         case when scored.valid_to is null then cast(round(

@@ -1,6 +1,5 @@
 -- One row per customer, tag and day from which it has the value, to the day before valid_to (NULL: still so on as_of). Who does not
 -- have a tag has no row for those days. Computed from facts and the seeds as they are, for every day since the first touch.
-{%- set tags = tagbook().tags %}
 {%- set in_order = 'partition by customer_number order by day_on nulls last' %}
 with
 
@@ -15,17 +14,21 @@ catalogue as (
 compared as (
     select
         days.*
-        {%- for tag in tags %},
-        lag({{ tag.code }}) over ({{ in_order }}) as previous_{{ tag.code }}
-        {%- endfor %}
+        {%- for code in tag_codes() %},
+        lag({{ code }}) over ({{ in_order }}) as previous_{{ code }}
+    {%- endfor %}
     from days
 ),
 
 changes as (
-    {%- for tag in tags %}
-    select customer_number, day_on, '{{ tag.code }}' as tag_code, cast({{ tag.code }} as string) as tag_value
+    {%- for code in tag_codes() %}
+    select
+        customer_number,
+        day_on,
+        '{{ code }}' as tag_code,
+        cast({{ code }} as string) as tag_value
     from compared
-    where {{ tag.code }} is distinct from previous_{{ tag.code }}
+    where {{ code }} is distinct from previous_{{ code }}
     {% if not loop.last %}union all{% endif %}
     {%- else %}
     select customer_number, day_on, cast(null as string) as tag_code, cast(null as string) as tag_value

@@ -1,11 +1,12 @@
 -- One row per customer and day on which a tag may change, with the value of every tag from that day on in a column of its own, NULL
 -- for who does not have it. Made like the stages of the lifecycle: the days on which something is told, and those on which time alone
 -- reaches a threshold.
-{%- set book = tagbook() %}
-{%- set counts = ['active_days_28', 'active_days_prev28'] %}
 {%- set in_order = 'partition by customer_number order by day_on nulls last' %}
-{%- set so_far = in_order ~ ' rows between unbounded preceding and current row' %}
 with
+
+as_of as (
+    select as_of from {{ ref('int_core__as_of') }}
+),
 
 customers as (
     select customers.customer_number, customers.customer_id, customers.first_touch_on
@@ -21,49 +22,42 @@ states as (
 ),
 
 active_windows as (
-    {{ tag_active_windows('customers', book.models) }}
+    {{ tag_active_windows('customers') }}
 ),
 
 levels as (
-    {{ tag_levels() }}
+    {{ tag_levels('customers') }}
+),
+
+leaders as (
+    {{ tag_leaders('customers') }}
 ),
 
 clocks as (
-    {{ lifecycle_clock_rows(book.models) }}
+    {{ tag_clock_rows() }}
 ),
 
 -- What is told holds until it is told anew; '' stands for nothing from that day on.
 told as (
     select customer_number, day_on, 'state' as told_by, cast(null as string) as told_value from states
-    {%- for name in counts %}
+    {%- for name in tag_windows() %}
     union all
-    select customer_number, day_on, '{{ name }}' as told_by, cast(cast({{ name }} as bigint) as string) as told_value
-    from active_windows
+    select customer_number, day_on, '{{ name }}' as told_by, cast({{ name }} as string) as told_value from active_windows
     {%- endfor %}
     union all
-    select customers.customer_number, intervals.valid_from as day_on, intervals.model_code || '_stage' as told_by, intervals.stage_code as told_value
+    select
+        customers.customer_number, intervals.valid_from as day_on, intervals.model_code || '_stage' as told_by,
+        intervals.stage_code as told_value
     from {{ ref('customer_lifecycle_intervals') }} as intervals
     inner join customers on intervals.customer_id = customers.customer_id
     union all
-    select
-        customers.customer_number, greatest(levels.told_on, customers.first_touch_on) as day_on, 'level_code' as told_by,
-        max_by(coalesce(levels.level_code, ''), cast(levels.told_at as string) || levels.told_by) as told_value
-    from levels
-    inner join customers on levels.customer_id = customers.customer_id
-    group by customers.customer_number, greatest(levels.told_on, customers.first_touch_on)
-    {%- for rank in [1, 2, 3] %}
-    {%- for day, place in [('valid_from', rank), ('valid_to', 0)] %}
+    select customer_number, day_on, told_by, told_value from levels
     union all
-    select
-        customers.customer_number, affinities.{{ day }} as day_on, 'affinity_{{ rank }}' as told_by,
-        case when affinities.affinity_rank = {{ place }} then affinities.category else '' end as told_value
-    from {{ ref('customer_affinity') }} as affinities
-    inner join customers on affinities.customer_id = customers.customer_id
-    {%- endfor %}
-    {%- endfor %}
+    select customer_number, day_on, told_by, told_value from leaders
     {%- for day in tag_retirement_days() %}
     union all
-    select customer_number, cast('{{ day }}' as date) as day_on, 'retirement' as told_by, cast(null as string) as told_value from customers
+    select customer_number, cast('{{ day }}' as date) as day_on, 'retirement' as told_by, cast(null as string) as told_value
+    from customers
     {%- endfor %}
 ),
 
@@ -72,12 +66,12 @@ days as (
         told.customer_number,
         told.day_on,
         max(case when told.told_by = 'state' then told.day_on end) as state_on
-        {%- for name in counts + book.texts %},
+        {%- for name in tag_told_names() %},
         max(case when told.told_by = '{{ name }}' then told.told_value end) as {{ name }}
-        {%- endfor %}
+    {%- endfor %}
     from told
-    cross join {{ ref('int_core__as_of') }} as as_of
-    where told.day_on <= as_of.as_of and told.told_by in ({{ _quoted(['state', 'retirement'] + counts + book.texts) }})
+    cross join as_of
+    where told.day_on <= as_of.as_of and told.told_by in ({{ tag_told_list() }})
     group by told.customer_number, told.day_on
 ),
 
@@ -85,35 +79,41 @@ carried as (
     select
         customer_number,
         day_on,
-        max(state_on) over ({{ so_far }}) as state_on
-        {%- for name in counts %},
-        coalesce(cast({{ last_known(name, in_order) }} as bigint), 0) as {{ name }}
-        {%- endfor %}
-        {%- for name in book.texts %},
+        lead(day_on) over ({{ in_order }}) as next_day_on,
+        max(state_on) over ({{ in_order }} rows between unbounded preceding and current row) as state_on
+        {%- for name in tag_told_names() %},
         {{ last_known(name, in_order) }} as {{ name }},
-        max(case when {{ name }} is not null then day_on end) over ({{ so_far }}) as {{ name }}_on
-        {%- endfor %},
-        lead(day_on) over ({{ in_order }}) as next_day_on
+        {{ last_known('case when ' ~ name ~ ' is not null then day_on end', in_order) }} as {{ name }}_on
+    {%- endfor %}
     from days
 ),
 
 known as (
     select
-        carried.*,
         {%- for column in tag_state_columns() %}
-        states.{{ column }}{{ ',' if not loop.last }}
+        states.{{ column }},
         {%- endfor %}
+        {%- for name in tag_windows() %}
+        coalesce(cast(carried.{{ name }} as bigint), 0) as {{ name }},
+        {%- endfor %}
+        {%- for name in tag_texts() %}
+        nullif(carried.{{ name }}, '') as {{ name }},
+        carried.{{ name }}_on,
+        {%- endfor %}
+        carried.customer_number,
+        carried.day_on,
+        carried.next_day_on
     from carried
     inner join states on carried.customer_number = states.customer_number and carried.state_on = states.day_on
 ),
 
 ripening as (
-    select known.customer_number, known.day_on, known.next_day_on, {{ lifecycle_ripe_on('clocks', 'known', book.models) }} as seen_on
+    select known.customer_number, known.day_on, known.next_day_on, {{ tag_ripe_on('clocks', 'known') }} as seen_on
     from known
     inner join clocks on known.business_type = clocks.business_type
-    {%- for tag in book.tags if tag.ttl_days is not none %}
+    {%- for day in tag_expiry_days() %}
     union all
-    select customer_number, day_on, next_day_on, {{ days_later(tag.feature ~ '_on', tag.ttl_days) }} as seen_on from known
+    select customer_number, day_on, next_day_on, {{ day }} as seen_on from known
     {%- endfor %}
 ),
 
@@ -122,7 +122,7 @@ seen as (
     union all
     select distinct ripening.customer_number, ripening.day_on, ripening.seen_on
     from ripening
-    cross join {{ ref('int_core__as_of') }} as as_of
+    cross join as_of
     where
         ripening.seen_on > ripening.day_on and ripening.seen_on <= as_of.as_of
         and (ripening.seen_on < ripening.next_day_on or ripening.next_day_on is null)
@@ -134,9 +134,8 @@ features as (
         seen.seen_on as day_on,
         known.business_type,
         known.service_cycle_days,
-        known.expected_gap_days,
-        {%- for name in book.texts %}
-        nullif(known.{{ name }}, '') as {{ name }},
+        {%- for name in tag_texts() %}
+        known.{{ name }},
         known.{{ name }}_on,
         {%- endfor %}
         {{ lifecycle_feature_columns() }}
@@ -148,19 +147,20 @@ valued as (
     select
         customer_number,
         day_on
-        {%- for tag in book.tags %},
-        {{ tag_value(tag) }} as {{ tag.code }}
-        {%- endfor %}
+        {%- for code in tag_codes() %},
+        {{ tag_value(code) }} as {{ code }}
+    {%- endfor %}
     from features
 ),
 
+-- Of the tags of a group only the first one is given.
 final as (
     select
         customer_number,
         day_on
-        {%- for tag in book.tags %},
-        {{ tag_standing(tag) }} as {{ tag.code }}
-        {%- endfor %}
+        {%- for code in tag_codes() %},
+        {{ tag_standing(code) }} as {{ code }}
+    {%- endfor %}
     from valued
 )
 
