@@ -51,6 +51,10 @@ RESULTS = {
         select model_code, transition_kind, count(*) as transitions, max(cycle_number) as cycles
         from marts.customer_lifecycle_transitions group by all order by all
     """,
+    "tags": """
+        select tag_code, tag_value, count(*) as intervals, count(*) filter (where valid_to is null) as customers
+        from marts.customer_tag group by all order by all
+    """,
     "sales": """
         select month_on, sum(order_count) as orders, sum(net_sales_by_order_day_amount) as by_order_day,
             sum(net_sales_by_refund_day_amount) as by_refund_day, sum(gross_profit_amount) as gross_profit

@@ -20,6 +20,7 @@ MODELS = [
     "rfm_cutpoint",
     "customer_rfm",
     "rfm_class_sizes",
+    "rfm_movement_monthly",
 ]
 SEEDS = {
     "rfm_config": "config_name varchar, dimension varchar, cut_number int, cut_value decimal(20,6)",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -248,6 +250,64 @@ def test_classes_add_up_to_the_population(models: tuple[dict, CompiledModels]) -
             "cross join (values ('chinese'), ('western')) as s(scheme) group by all"
         ).fetchall()
     assert differing == []
+
+
+def test_more_is_never_scored_lower(models: tuple[dict, CompiledModels]) -> None:
+    _, compiled = models
+    rfm = built_rfm(compiled, random_core(7))
+    assert len(rfm) > 1000
+    for _, day in rfm.groupby("day"):
+        for value, score, sign in (("recency", "r", -1), ("f", "fs", 1), ("m", "ms", 1)):
+            in_order = day[day["f"] > 0].sort_values(value)[score].astype(int) * sign
+            assert in_order.is_monotonic_increasing
+
+
+def test_frozen_cuts_stay_for_a_quarter() -> None:
+    """Within a quarter the same behaviour gets the same scores; with the day's own cuts it does not."""
+    found = {}
+    for freeze in ("none", "quarter"):
+        with TemporaryDirectory() as folder:
+            compiled = compile_models(Path(folder) / "project", {"rfm_freeze_cuts": freeze})
+        rfm = built_rfm(compiled, random_core(8))
+        rfm["quarter"] = rfm["day"].dt.to_period("Q")
+        # A quarter end's own cuts are frozen from the next day on only.
+        found[freeze] = [
+            rfm[rfm["f"] > 0].groupby(["quarter", value])[score].nunique().max()
+            for value, score in (("recency", "r"), ("f", "fs"), ("m", "ms"))
+        ]
+    assert found["quarter"] == [1, 1, 1]
+    assert max(found["none"]) > 1
+
+
+def test_movement_is_what_pandas_counts_and_conserves_heads(
+    models: tuple[dict, CompiledModels],
+) -> None:
+    _, compiled = models
+    with compiled.build(random_core(9)) as connection:
+        rfm = connection.execute(
+            "select customer_id, as_of, chinese_class, western_class from marts.customer_rfm"
+        ).df()
+        moved = connection.execute("select * from marts.rfm_movement_monthly").df()
+    days = sorted(rfm["as_of"].unique())
+    assert sorted(moved["as_of"].unique()) == days[1:]
+    assert {"not_a_buyer"} < set(moved["from_class"]) and {"not_a_buyer"} < set(moved["to_class"])
+    for scheme in ("chinese", "western"):
+        classes = {
+            day: rows.set_index("customer_id")[f"{scheme}_class"]
+            for day, rows in rfm.groupby("as_of")
+        }
+        for before, after in pairwise(days):
+            ends = pd.DataFrame({"from_class": classes[before], "to_class": classes[after]})
+            expected = ends.fillna("not_a_buyer").value_counts().to_dict()
+            rows = moved[(moved["as_of"] == after) & (moved["class_scheme"] == scheme)]
+            assert set(rows["from_on"]) == {before}
+            keys = zip(rows["from_class"], rows["to_class"], strict=True)
+            assert dict(zip(keys, rows["customer_count"], strict=True)) == expected
+            for end, day in (("from_class", before), ("to_class", after)):
+                heads = rows[rows[end] != "not_a_buyer"].groupby(end)["customer_count"].sum()
+                assert heads.to_dict() == classes[day].value_counts().to_dict()
+            shares = rows.groupby("from_class")["customer_rate"].sum()
+            assert np.allclose(shares.astype(float), 1, atol=1e-5)
 
 
 def test_every_cell_has_one_class() -> None:
