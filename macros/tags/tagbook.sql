@@ -3,7 +3,7 @@
    sentence that names the row, and hand the resolved tags to compile.sql. #}
 
 {# What a tag rule may test: the features of lifecycle rules, and texts, which hold from the day on which they are told until they
-   are told anew: the member level, the leading categories, the stage of each lifecycle model. #}
+   are told anew: the member level, the leading categories, the stage of each lifecycle model, and `open` for each alert that is. #}
 {% macro tag_features() %}
   {%- set features = lifecycle_features() -%}
   {%- for name in ['level_code', 'affinity_1', 'affinity_2', 'affinity_3'] -%}
@@ -11,6 +11,9 @@
   {%- endfor -%}
   {%- for model_code in lifecycle_rulebook().models -%}
     {%- do features.update({model_code ~ '_stage': {'kind': 'text'}}) -%}
+  {%- endfor -%}
+  {%- for rule in alert_rulebook().rules -%}
+    {%- do features.update({rule.alert_code ~ '_alert': {'kind': 'text'}}) -%}
   {%- endfor -%}
   {{- return(features) -}}
 {% endmacro %}
@@ -126,7 +129,7 @@
 {% macro tagbook() %}
   {%- set book = {'tags': {}, 'texts': [], 'models': {}} -%}
   {%- if not execute -%}
-    {%- do [ref('tag'), ref('tag_rule'), lifecycle_rulebook()] -%}
+    {%- do [ref('tag'), ref('tag_rule'), lifecycle_rulebook(), alert_rulebook()] -%}
     {{- return(book) -}}
   {%- endif -%}
   {%- if 'tagbook' in graph -%}{{- return(graph['tagbook']) -}}{%- endif -%}

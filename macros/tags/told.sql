@@ -77,6 +77,27 @@
     group by customers.customer_number, greatest(levels.told_on, customers.first_touch_on)
 {%- endmacro %}
 
+{# Rows (customer_number, day_on, told_by, told_value) of the stages, and of the alerts: `open` while one is. #}
+{% macro tag_stages(customers) %}
+    select
+        customers.customer_number,
+        intervals.valid_from as day_on,
+        intervals.model_code || '_stage' as told_by,
+        intervals.stage_code as told_value
+    from {{ ref('customer_lifecycle_intervals') }} as intervals
+    inner join {{ customers }} as customers on intervals.customer_id = customers.customer_id
+    {%- for day, value in [('opened_on', 'open'), ('closed_on', '')] %}
+    union all
+    select
+        customers.customer_number,
+        alerts.{{ day }} as day_on,
+        alerts.alert_code || '_alert' as told_by,
+        '{{ value }}' as told_value
+    from {{ ref('customer_alert') }} as alerts
+    inner join {{ customers }} as customers on alerts.customer_id = customers.customer_id
+    {%- endfor %}
+{%- endmacro %}
+
 {# Rows (customer_number, day_on, told_by, told_value) of the three leading categories, '' where there are fewer. #}
 {% macro tag_leaders(customers) %}
     {%- for rank in [1, 2, 3] %}

@@ -25,6 +25,10 @@ active_windows as (
     {{ tag_active_windows('customers') }}
 ),
 
+stages as (
+    {{ tag_stages('customers') }}
+),
+
 levels as (
     {{ tag_levels('customers') }}
 ),
@@ -45,11 +49,7 @@ told as (
     select customer_number, day_on, '{{ name }}' as told_by, cast({{ name }} as string) as told_value from active_windows
     {%- endfor %}
     union all
-    select
-        customers.customer_number, intervals.valid_from as day_on, intervals.model_code || '_stage' as told_by,
-        intervals.stage_code as told_value
-    from {{ ref('customer_lifecycle_intervals') }} as intervals
-    inner join customers on intervals.customer_id = customers.customer_id
+    select customer_number, day_on, told_by, told_value from stages
     union all
     select customer_number, day_on, told_by, told_value from levels
     union all

@@ -70,6 +70,15 @@ class Demo:
             if start <= day and (end is None or day < end)
         ]
 
+    def warned(self) -> set[tuple[str, date]]:
+        """Days on which a customer's churn warning is open."""
+        alerts = self.built.execute(
+            "select customer_id, opened_on, coalesce(closed_on, ?) from marts.customer_alert"
+            " where alert_code = 'churn_warning'",
+            [self.as_of + DAY],
+        ).fetchall()
+        return {(who, on + DAY * n) for who, on, end in alerts for n in range((end - on).days)}
+
     def stage(self, model_code: str) -> dict[tuple[str, date], str]:
         found = {}
         for customer_id, start, end, stage in self.built.execute(
@@ -170,7 +179,7 @@ def _net_sales(demo: Demo, day: date) -> dict[str, Decimal]:
 
 
 def test_value_tier_and_candidates_at_days_of_three_months(demo: Demo) -> None:
-    stages = demo.stage("value5")
+    warned = demo.warned()
     tiers, candidates, members = map(demo.tag, ("value_tier", "vip_candidate", "vip_member"))
     for scored_on, days in (
         (date(2025, 6, 30), [date(2025, 6, 30), date(2025, 7, 15), date(2025, 7, 30)]),
@@ -190,7 +199,7 @@ def test_value_tier_and_candidates_at_days_of_three_months(demo: Demo) -> None:
                     else 0
                 )
                 is_high = customer_id in sales and lower / (len(places) - 1) >= VALUE_HIGH
-                is_risky = stages[customer_id, day] == "sleeping"
+                is_risky = (customer_id, day) in warned
                 tier = {(True, True): "save", (True, False): "high", (False, True): "risk"}.get(
                     (is_high, is_risky)
                 )

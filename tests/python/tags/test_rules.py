@@ -14,7 +14,8 @@ from rendered import RefusedError, macros
 
 Rows = list[dict[str, str | None]]
 SEEDS = (
-    "lifecycle_rule", "lifecycle_stage", "business_profile", "tag", "tag_rule", "affinity_weight",
+    "lifecycle_rule", "lifecycle_stage", "business_profile", "alert_rule", "tag", "tag_rule",
+    "affinity_weight",
 )  # fmt: skip
 EVENTS = [
     "page_view",
@@ -47,7 +48,12 @@ def _macros(seeds: dict[str, Rows]) -> dict[str, Callable[..., object]]:
         "contract_columns": lambda _: [{"name": "event_name", "accepted_values": EVENTS}],
         "graph": {},
     }
-    files = ("hooks/settings.sql", "lifecycle/rulebook.sql", "lifecycle/compile.sql")
+    files = (
+        "hooks/settings.sql",
+        "lifecycle/rulebook.sql",
+        "lifecycle/compile.sql",
+        "retention/alerts.sql",
+    )
     return macros((*files, "tags/tagbook.sql", "tags/compile.sql"), given)
 
 
@@ -65,7 +71,7 @@ def test_the_shipped_tags_work(seeds: dict[str, Rows]) -> None:
     book = _tagbook(seeds)
     assert list(book["tags"]) == sorted(row["tag_code"] for row in seeds["tag"])
     assert sorted(book["texts"]) == [
-        "affinity_1", "affinity_2", "affinity_3", "level_code", "relation5_stage", "value5_stage",
+        "affinity_1", "affinity_2", "affinity_3", "churn_warning_alert", "level_code", "relation5_stage",
     ]  # fmt: skip
     assert book["tags"]["vip_candidate"]["beaten_by"] == ["vip_member"]
     assert _macros(seeds)["affinity_half_life"]() == "60.0"
@@ -159,7 +165,7 @@ REFUSED = {
     ),
     "unknown text": (
         lambda s: _row(s, "tag", tag_code="affinity_3").update(value_feature="affinity_4"),
-        "Seed tag, row affinity_3 takes the value of 'affinity_4', which does not exist; use one of: affinity_1,",
+        "Seed tag, row affinity_3 takes the value of 'affinity_4', which does not exist; use one of: activity_drop_alert, affinity_1,",
     ),
     "rules and a text": (
         lambda s: _row(s, "tag", tag_code="vip_member").update(value_feature="level_code", value_type="enum"),
