@@ -54,9 +54,8 @@
     {% do _require(setting('identity_login_days_after') is integer and 0 <= setting('identity_login_days_after') <= 3650, "Setting identity_login_days_after must lie between 0 and 3650, not '" ~ setting('identity_login_days_after') ~ "'.") %}
     {% do _require(setting('identity_max_rounds') is integer and 10 <= setting('identity_max_rounds') <= 200, "Setting identity_max_rounds must lie between 10 and 200, not '" ~ setting('identity_max_rounds') ~ "'.") %}
     {% do _require(setting('identity_probabilistic') is boolean, "Setting identity_probabilistic must be true or false, not '" ~ setting('identity_probabilistic') ~ "'.") %}
-    {% for bound in ['identity_probabilistic_accept', 'identity_probabilistic_review'] %}
-      {% do _require(setting(bound) is number and 0.5 <= setting(bound) <= 1, "Setting " ~ bound ~ " must lie between 0.5 and 1, not '" ~ setting(bound) ~ "'.") %}
-    {% endfor %}
+    {% do _require(setting('identity_probabilistic_accept') is number and 0.5 <= setting('identity_probabilistic_accept') <= 1, "Setting identity_probabilistic_accept must lie between 0.5 and 1, not '" ~ setting('identity_probabilistic_accept') ~ "'.") %}
+    {% do _require(setting('identity_probabilistic_review') is number and 0.5 <= setting('identity_probabilistic_review') <= 1, "Setting identity_probabilistic_review must lie between 0.5 and 1, not '" ~ setting('identity_probabilistic_review') ~ "'.") %}
     {% do _require(setting('rfm_method') in ['quantile', 'fixed'], "Setting rfm_method must be quantile or fixed, not '" ~ setting('rfm_method') ~ "'.") %}
     {% do _require(setting('rfm_class_cut') in ['mean', 'median', 'fixed'], "Setting rfm_class_cut must be mean, median or fixed, not '" ~ setting('rfm_class_cut') ~ "'.") %}
     {% do _require(setting('rfm_axis') in ['fm', 'f'], "Setting rfm_axis must be fm or f, not '" ~ setting('rfm_axis') ~ "'.") %}
