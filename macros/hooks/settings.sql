@@ -56,6 +56,7 @@
     {% do _require(setting('identity_probabilistic') is boolean, "Setting identity_probabilistic must be true or false, not '" ~ setting('identity_probabilistic') ~ "'.") %}
     {% do _require(setting('identity_probabilistic_accept') is number and 0.5 <= setting('identity_probabilistic_accept') <= 1, "Setting identity_probabilistic_accept must lie between 0.5 and 1, not '" ~ setting('identity_probabilistic_accept') ~ "'.") %}
     {% do _require(setting('identity_probabilistic_review') is number and 0.5 <= setting('identity_probabilistic_review') <= 1, "Setting identity_probabilistic_review must lie between 0.5 and 1, not '" ~ setting('identity_probabilistic_review') ~ "'.") %}
+    {% do _require(setting('identity_probabilistic_model') is none or (setting('identity_probabilistic_model') | string).endswith('.json'), "Setting identity_probabilistic_model must name a .json file, or be null, not '" ~ setting('identity_probabilistic_model') ~ "'.") %}
     {% do _require(setting('rfm_method') in ['quantile', 'fixed'], "Setting rfm_method must be quantile or fixed, not '" ~ setting('rfm_method') ~ "'.") %}
     {% do _require(setting('rfm_class_cut') in ['mean', 'median', 'fixed'], "Setting rfm_class_cut must be mean, median or fixed, not '" ~ setting('rfm_class_cut') ~ "'.") %}
     {% do _require(setting('rfm_axis') in ['fm', 'f'], "Setting rfm_axis must be fm or f, not '" ~ setting('rfm_axis') ~ "'.") %}
