@@ -174,13 +174,18 @@ def make_parser() -> Parser:
     bench = command(
         "bench", bench_command, "measure this machine and this version: ratios within one run"
     )
-    bench.add_argument("what", choices=["identity"], help="what to measure")
+    bench.add_argument("what", choices=["identity", "lifecycle"], help="what to measure")
     bench.add_argument(
         "--persons",
         type=int,
-        default=1_000_000,
         metavar="N",
-        help="size of the generated graph, default 1000000",
+        help="identity: size of the generated graph, default 1000000",
+    )
+    bench.add_argument(
+        "--customers",
+        type=int,
+        metavar="N",
+        help="lifecycle: number of generated customers, default 100000",
     )
     bench.add_argument("--json", metavar="FILE", help="write the figures there too")
 
@@ -356,10 +361,27 @@ def identity_command(options: argparse.Namespace) -> int:
 
 def bench_command(options: argparse.Namespace) -> int:
     """A benchmark; it fails when answers differ, never because it was slow."""
-    from orchestration.bench.identity import bench_identity
-
     file = Path(options.json) if options.json else None
-    return PUBLISHED if bench_identity(options.persons, file, sys.stdout) else NOT_PUBLISHED
+    if options.what == "identity":
+        from orchestration.bench.identity import bench_identity
+
+        _only_for(options, "customers")
+        agrees = bench_identity(_given(options.persons, 1_000_000), file, sys.stdout)
+    else:
+        from orchestration.bench.lifecycle import bench_lifecycle
+
+        _only_for(options, "persons")
+        agrees = bench_lifecycle(_given(options.customers, 100_000), file, sys.stdout)
+    return PUBLISHED if agrees else NOT_PUBLISHED
+
+
+def _given(number: int | None, default: int) -> int:
+    return default if number is None else number
+
+
+def _only_for(options: argparse.Namespace, other: str) -> None:
+    if getattr(options, other) is not None:
+        raise UserError(f"--{other} is not for `perennial bench {options.what}`; leave it out.")
 
 
 def _request(options: argparse.Namespace) -> tuple[Settings, list[str]]:

@@ -24,14 +24,14 @@
 {%- endmacro %}
 
 {# A CASE over business types; those whose text is the same share a branch. `by_type` maps type to text. #}
-{% macro _lifecycle_by_type(by_type) %}
+{% macro _lifecycle_by_type(by_type, type_column='business_type') %}
   {%- set types = {} -%}
   {%- for business_type, text in by_type.items() -%}
     {%- do types.setdefault(text, []).append(business_type) -%}
   {%- endfor -%}
   case
   {%- for text, named in types.items() %}
-            when business_type in ({{ _quoted(named) }}) then {{ text }}
+            when {{ type_column }} in ({{ _quoted(named) }}) then {{ text }}
   {%- endfor %}
         end
 {%- endmacro %}
@@ -77,26 +77,57 @@
   {{- _lifecycle_by_type(by_type) -}}
 {%- endmacro %}
 
-{# Version of the rules that were in force for a row's model and business type. #}
-{% macro lifecycle_rule_version(model_code) %}
-  {%- set by_type = {} -%}
-  {%- for business_type, compiled in lifecycle_rulebook().models.get(model_code, {}).items() -%}
-    {%- do by_type.update({business_type: "'" ~ compiled.version ~ "'"}) -%}
-  {%- endfor -%}
-  {{- _lifecycle_by_type(by_type) -}}
+{# The clause of every model, and in the adaptive mode where that may be another one. #}
+{% macro lifecycle_clause_columns() %}
+  {%- for model_code in lifecycle_models() %}
+    {%- set is_last = loop.last %}
+    {%- for mode in ['fixed', 'adaptive'] if mode == 'fixed' or lifecycle_adapts(model_code) %}
+        {{ lifecycle_clause(model_code, mode) }} as {{ lifecycle_clause_column(model_code, mode) }}
+        {%- if not (is_last and loop.last) %},{% endif %}
+    {%- endfor %}
+  {%- endfor %}
 {%- endmacro %}
 
-{# Part of a stage that a clause stands for, where the rules name one; `clause` is a column with the clause. #}
-{% macro lifecycle_sub_stage(model_code, clause) %}
-  {%- set by_type = {} -%}
-  {%- for business_type, compiled in lifecycle_rulebook().models.get(model_code, {}).items() -%}
-    {%- set named = [] -%}
-    {%- for rule in compiled.rules if rule.get('sub_stage') -%}
-      {%- do named.append("when '" ~ rule.clause_id ~ "' then '" ~ rule.sub_stage ~ "'") -%}
+{# Whether a clause belongs to a stage; splitting the text costs several times as much. #}
+{% macro _lifecycle_in_stage(clause, stage_code) %}
+  {{- return("(substr(" ~ clause ~ ", 1, " ~ (stage_code | length + 1) ~ ") = '" ~ stage_code ~ ".')") -}}
+{% endmacro %}
+
+{# Version of the rules that were in force for the model and business type of a relation's row. #}
+{% macro lifecycle_rule_version(relation) %}
+  {%- set versions = {} -%}
+  {%- for model_code, by_type in lifecycle_rulebook().models.items() -%}
+    {%- for business_type, compiled in by_type.items() -%}
+      {%- do versions.setdefault(compiled.version, {}).setdefault(model_code, []).append(business_type) -%}
     {%- endfor -%}
-    {%- if named -%}{%- do by_type.update({business_type: 'case ' ~ clause ~ ' ' ~ named | join(' ') ~ ' end'}) -%}{%- endif -%}
   {%- endfor -%}
-  {%- if by_type -%}{{- _lifecycle_by_type(by_type) -}}{%- else -%}cast(null as string){%- endif -%}
+  {%- if versions | length == 1 -%}
+  '{{ versions | first }}'
+  {%- else -%}
+  case
+  {%- for version, named in versions.items() %}{% for model_code, types in named.items() %}
+            when {{ relation }}.model_code = '{{ model_code }}' and {{ relation }}.business_type in ({{ _quoted(types) }}) then '{{ version }}'
+  {%- endfor %}{% endfor %}
+        end
+  {%- endif -%}
+{%- endmacro %}
+
+{# Part of the stage that a relation's row is in, where the rules name one for its clause. #}
+{% macro lifecycle_sub_stage(relation) %}
+  {%- set parts = {} -%}
+  {%- for model_code, by_type in lifecycle_rulebook().models.items() -%}
+    {%- for business_type, compiled in by_type.items() -%}
+      {%- for rule in compiled.rules if rule.get('sub_stage') -%}
+        {%- do parts.setdefault((model_code, rule.clause_id, rule.sub_stage), []).append(business_type) -%}
+      {%- endfor -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  cast(case
+  {%- for key, types in parts.items() %}
+            when {{ relation }}.model_code = '{{ key[0] }}' and {{ relation }}.clause_id = '{{ key[1] }}' and {{ relation }}.business_type in ({{ _quoted(types) }}) then '{{ key[2] }}'
+  {%- endfor %}
+            {{ 'else null' if parts else 'when 1 = 0 then null' }}
+        end as string)
 {%- endmacro %}
 
 {# Every moment at which time alone changes a comparison, as [business type, feature, days, expression]: so many days after its anchor,
@@ -130,66 +161,67 @@
   {{- return(found | sort) -}}
 {% endmacro %}
 
-{# Rows (business_type, feature, age_days, limit_number) of the clocks; the number stands for the expression, 0 for none. #}
-{% macro lifecycle_clock_rows(models=none) %}
+{# Days on which a clock changes some comparison for a row of int_lifecycle__states, as one select for each anchor: customer_number,
+   day_on (of the state), next_day_on, seen_on. A threshold that depends on the customer is an expression over the state's columns. #}
+{% macro lifecycle_ripening(states, models=none) %}
+  {%- set features = lifecycle_features() -%}
   {%- set clocks = _lifecycle_clocks(models) -%}
-  {%- set expressions = clocks | map(attribute=3) | unique | list -%}
-  {%- for row in clocks %}
-    select '{{ row[0] }}' as business_type, '{{ row[1] }}' as feature, {{ row[2] }} as age_days, {{ expressions.index(row[3]) if row[3] else -1 }} as limit_number
-    {%- if not loop.last %} union all{% endif %}
-  {%- else %}
+  {%- for feature in clocks | map(attribute=1) | unique %}
+    {%- set rows = clocks | selectattr(1, 'equalto', feature) | list -%}
+    {%- set expressions = rows | map(attribute=3) | reject('equalto', '') | unique | list %}
+    {{- '\n    union all' if not loop.first }}
     select
-        cast(null as string) as business_type,
-        cast(null as string) as feature,
-        cast(null as bigint) as age_days,
-        cast(null as bigint) as limit_number
-    where 1 = 0
+        customer_number,
+        {{ states }}.day_on,
+        {{ states }}.next_day_on,
+        {% set more -%}
+          case clocks.limit_number
+          {%- for expression in expressions %} when {{ loop.index }} then {{ expression }}{% endfor %} else 0 end
+        {%- endset -%}
+        {{ days_later(states ~ '.' ~ features[feature].anchor, 'clocks.age_days' ~ (' + ' ~ more if expressions else '')) }} as seen_on
+    from {{ states }}
+    inner join (
+        {%- for row in rows %}
+        select '{{ row[0] }}' as business_type, {{ row[2] }} as age_days, {{ expressions.index(row[3]) + 1 if row[3] else 0 }} as limit_number
+        {{- ' union all' if not loop.last }}
+        {%- endfor %}
+    ) as clocks on {{ states }}.business_type = clocks.business_type
+    where {{ states }}.{{ features[feature].anchor }} is not null
+  {%- else %}
+    select customer_number, day_on, next_day_on, day_on as seen_on from {{ states }} where 1 = 0
   {%- endfor %}
-{%- endmacro %}
-
-{# Day on which a clock row changes some comparison for a state row; both are aliases of relations. #}
-{% macro lifecycle_ripe_on(clocks, states, models=none) %}
-  {%- set expressions = _lifecycle_clocks(models) | map(attribute=3) | unique | list -%}
-  {%- set anchor -%}
-  case {{ clocks }}.feature
-  {%- for feature, facts in lifecycle_features().items() if 'anchor' in facts %}
-            when '{{ feature }}' then {{ states }}.{{ facts.anchor }}
-  {%- endfor %}
-        end
-  {%- endset -%}
-  {%- set more -%}
-  case {{ clocks }}.limit_number
-  {%- for expression in expressions if expression %}
-            when {{ expressions.index(expression) }} then {{ expression }}
-  {%- endfor %}
-            else 0
-        end
-  {%- endset -%}
-  {{- days_later(anchor, clocks ~ '.age_days' ~ (' + ' ~ more if expressions | reject('equalto', '') | list else '')) -}}
 {%- endmacro %}
 
 {# Number that changes exactly when a rule reads some of these features differently: one bit for each distinct group of
-   conditions on them that a clause joins by AND. #}
-{% macro lifecycle_signature(feature_names, models=none) %}
+   conditions on them that a clause joins by AND; only rules of the row's business type where its column is given. A prefix makes it
+   read `<prefix>active_days_28` and so on, for the row before. #}
+{% macro lifecycle_signature(feature_names, models=none, type_column=none, prefix='') %}
   {%- set features = lifecycle_features() -%}
-  {%- set groups = [] -%}
+  {%- set groups = {} -%}
   {%- for by_type in (lifecycle_rulebook().models if models is none else models).values() -%}
-    {%- for compiled in by_type.values() -%}
+    {%- for business_type, compiled in by_type.items() -%}
       {%- for rule in compiled.rules -%}
         {%- set tests = [] -%}
         {%- for condition in rule.conditions if condition.feature in feature_names -%}
           {%- do tests.append(features[condition.feature].expression ~ ' ' ~ condition.op ~ ' ' ~ condition.value) -%}
         {%- endfor -%}
-        {%- set group = tests | sort | join(' and ') -%}
-        {%- if group and group not in groups -%}{%- do groups.append(group) -%}{%- endif -%}
+        {%- if tests -%}{%- do groups.setdefault(business_type if type_column else '', {}).update({tests | sort | join(' and '): 1}) -%}{%- endif -%}
       {%- endfor -%}
     {%- endfor -%}
   {%- endfor -%}
-  {%- for group in groups | sort -%}
-    case when {{ group }} then {{ 2 ** loop.index0 }} else 0 end{% if not loop.last %} + {% endif %}
-  {%- else -%}
-    0
+  {%- set by_type = {} -%}
+  {%- for business_type, found in groups.items() -%}
+    {%- set bits = [] -%}
+    {%- for group in found | sort -%}
+      {%- do bits.append('case when ' ~ (group | replace('active_days', prefix ~ 'active_days')) ~ ' then ' ~ 2 ** loop.index0 ~ ' else 0 end') -%}
+    {%- endfor -%}
+    {%- do by_type.update({business_type: bits | join(' + ')}) -%}
   {%- endfor -%}
+  {%- if type_column and by_type -%}
+    coalesce({{ _lifecycle_by_type(by_type, type_column) }}, 0)
+  {%- else -%}
+    {{- by_type.get('', '0') -}}
+  {%- endif -%}
 {%- endmacro %}
 
 {# Stage in which everybody begins: the catch-all of the model's rules for the default business type. #}

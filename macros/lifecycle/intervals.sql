@@ -3,8 +3,6 @@
 {% macro lifecycle_intervals(mode) %}
 {%- set in_order = 'partition by customer_number order by day_on nulls last' -%}
 {%- set in_model = 'partition by customer_number, model_code order by valid_from nulls last' -%}
-{%- set maturity = lifecycle_clause_column('maturity5', mode) -%}
-{%- set value = lifecycle_clause_column('value5', mode) -%}
 with
 
 breakpoints as (
@@ -13,38 +11,54 @@ breakpoints as (
         day_on,
         business_type,
         {%- for model_code in lifecycle_models() %}
-        {{ lifecycle_clause_column(model_code, mode) }} as {{ model_code }}_clause,
+        {{ lifecycle_clause_column(model_code, mode) }} as {{ model_code }}_clause
+        {%- if not loop.last %},{% endif %}
         {%- endfor %}
-        split_part({{ maturity }}, '.', 1) = 'lost' as is_lost,
-        split_part({{ maturity }}, '.', 1) = 'dormant' as is_dormant,
-        split_part({{ value }}, '.', 1) = 'high_value' as is_high_value
     from {{ ref('int_lifecycle__breakpoints') }}
 ),
 
-stages as (
-    select * from {{ ref('lifecycle_stage') }}
+clauses as (
+    select distinct
+        rules.model_code,
+        rules.stage_code || '.' || cast(rules.clause as string) as clause_id,
+        rules.stage_code,
+        stages.stage_rank,
+        stages.is_inactive
+    from {{ ref('lifecycle_rule') }} as rules
+    inner join {{ ref('lifecycle_stage') }} as stages on rules.model_code = stages.model_code and rules.stage_code = stages.stage_code
 ),
 
-overlaid as (
+riches as (
+    select
+        customer_number,
+        min(day_on) as rich_from
+    from breakpoints
+    where {{ _lifecycle_in_stage('value5_clause', 'high_value') }}
+    group by customer_number
+),
+
+followed as (
     select
         breakpoints.*,
-        max(case when is_high_value then 1 else 0 end) over (
-            {{ in_order }} rows between unbounded preceding and current row
-        ) = 1 as was_high_value
+        {%- for model_code in lifecycle_models() %}
+        lag({{ model_code }}_clause) over ({{ in_order }}) as previous_{{ model_code }}_clause,
+        {%- endfor %}
+        lag(business_type) over ({{ in_order }}) as previous_business_type
     from breakpoints
 ),
 
 compared as (
     select
-        overlaid.*,
-        {%- for model_code in lifecycle_models() %}
-        lag({{ model_code }}_clause) over ({{ in_order }}) as previous_{{ model_code }}_clause,
-        {%- endfor %}
-        coalesce(lag(business_type) over ({{ in_order }}) <> business_type, true)
-        or lag(is_lost) over ({{ in_order }}) <> is_lost
-        or lag(is_dormant) over ({{ in_order }}) <> is_dormant
-        or lag(was_high_value) over ({{ in_order }}) <> was_high_value as has_other_overlay
-    from overlaid
+        followed.*,
+        {{ _lifecycle_in_stage('maturity5_clause', 'lost') }} as is_lost,
+        {{ _lifecycle_in_stage('maturity5_clause', 'dormant') }} as is_dormant,
+        coalesce(day_on >= rich_from, false) as was_high_value,
+        business_type is distinct from previous_business_type
+        or ({{ _lifecycle_in_stage('maturity5_clause', 'lost') }}) <> ({{ _lifecycle_in_stage('previous_maturity5_clause', 'lost') }})
+        or ({{ _lifecycle_in_stage('maturity5_clause', 'dormant') }}) <> ({{ _lifecycle_in_stage('previous_maturity5_clause', 'dormant') }})
+        or coalesce(day_on = rich_from, false) as has_other_overlay
+    from followed
+    left join riches on followed.customer_number = riches.customer_number
 ),
 
 spells as (
@@ -54,9 +68,8 @@ spells as (
         '{{ model_code }}' as model_code,
         business_type,
         day_on as valid_from,
-        {{ lifecycle_rule_version(model_code) }} as rule_version,
         {{ model_code }}_clause as clause_id,
-        {{ lifecycle_sub_stage(model_code, model_code ~ '_clause') }} as sub_stage_code,
+        previous_{{ model_code }}_clause as previous_clause_id,
         is_lost,
         is_dormant,
         was_high_value
@@ -68,33 +81,32 @@ spells as (
 
 staged as (
     select
-        spells.*,
-        stages.stage_code,
-        stages.stage_rank,
-        stages.is_inactive
+        spells.customer_number,
+        spells.model_code,
+        spells.business_type,
+        spells.valid_from,
+        spells.clause_id,
+        spells.is_lost,
+        spells.is_dormant,
+        spells.was_high_value,
+        clauses.stage_code,
+        clauses.stage_rank,
+        case when clauses.stage_code <> last_clauses.stage_code then last_clauses.stage_code end as left_stage_code,
+        case when last_clauses.is_inactive and not clauses.is_inactive then 1 end as comeback
     from spells
-    inner join stages
-        on spells.model_code = stages.model_code and split_part(spells.clause_id, '.', 1) = stages.stage_code
-),
-
-ordered as (
-    select
-        staged.*,
-        lag(stage_code) over ({{ in_model }}) as last_stage_code,
-        lag(is_inactive) over ({{ in_model }}) as was_inactive,
-        lead(valid_from) over ({{ in_model }}) as valid_to
-    from staged
+    inner join clauses on spells.model_code = clauses.model_code and spells.clause_id = clauses.clause_id
+    left join clauses as last_clauses
+        on spells.model_code = last_clauses.model_code and spells.previous_clause_id = last_clauses.clause_id
 ),
 
 -- A cycle ends when somebody comes back from a silent stage.
 counted as (
     select
-        ordered.*,
-        {{ last_known("case when stage_code <> last_stage_code then last_stage_code end", in_model) }} as previous_stage_code,
-        sum(case when was_inactive and not is_inactive then 1 else 0 end) over (
-            {{ in_model }} rows between unbounded preceding and current row
-        ) as comebacks
-    from ordered
+        staged.*,
+        lead(valid_from) over ({{ in_model }}) as valid_to,
+        {{ last_known('left_stage_code', in_model) }} as previous_stage_code,
+        count(comeback) over ({{ in_model }} rows between unbounded preceding and current row) as comebacks
+    from staged
 ),
 
 final as (
@@ -104,10 +116,10 @@ final as (
         counted.business_type,
         counted.stage_code,
         cast(counted.stage_rank as bigint) as stage_rank,
-        counted.sub_stage_code,
+        {{ lifecycle_sub_stage('counted') }} as sub_stage_code,
         counted.valid_from,
         counted.valid_to,
-        counted.rule_version,
+        {{ lifecycle_rule_version('counted') }} as rule_version,
         counted.clause_id,
         counted.previous_stage_code,
         counted.is_lost,

@@ -29,9 +29,8 @@
   {{- return(days | unique | list) -}}
 {% endmacro %}
 
-{# The moments at which time alone changes a tag: see lifecycle_clock_rows and lifecycle_ripe_on. #}
-{% macro tag_clock_rows() %}{{ lifecycle_clock_rows(tagbook().models) }}{% endmacro %}
-{% macro tag_ripe_on(clocks, known) %}{{ return(lifecycle_ripe_on(clocks, known, tagbook().models)) }}{% endmacro %}
+{# The moments at which time alone changes a tag: see lifecycle_ripening. #}
+{% macro tag_ripening(known) %}{{ lifecycle_ripening(known, tagbook().models) }}{% endmacro %}
 
 {# Value of a tag on the day `day_on`, before other tags of its group are looked at; NULL for who does not have it. #}
 {% macro tag_value(code) %}

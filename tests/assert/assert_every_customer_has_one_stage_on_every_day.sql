@@ -1,26 +1,39 @@
--- In each model the intervals of a customer follow each other without gap or overlap, from first touch to as_of, and everybody who
--- is no test and was seen by as_of has them.
+-- In each model and mode the intervals of a customer follow each other without gap or overlap, from first touch to as_of, and
+-- everybody who is no test and was seen by as_of has them.
+{%- set in_order = 'partition by mode_code, customer_id, model_code order by valid_from asc nulls last' %}
 with
+
+stated as (
+    select 'fixed' as mode_code, customer_id, model_code, valid_from, valid_to from {{ ref('customer_lifecycle_intervals') }}
+    union all
+    select 'adaptive' as mode_code, customer_id, model_code, valid_from, valid_to from {{ ref('customer_lifecycle_intervals_adaptive') }}
+),
 
 intervals as (
     select
-        customer_id,
-        model_code,
-        valid_from,
-        valid_to,
-        lag(valid_to) over (partition by customer_id, model_code order by valid_from asc nulls last) as expected_from,
-        row_number() over (partition by customer_id, model_code order by valid_from asc nulls last) as place,
-        count(*) over (partition by customer_id, model_code) as row_count
-    from {{ ref('customer_lifecycle_intervals') }}
+        stated.*,
+        lag(valid_to) over ({{ in_order }}) as expected_from,
+        row_number() over ({{ in_order }}) as place,
+        lead(valid_from) over ({{ in_order }}) is null as is_last
+    from stated
+),
+
+modes as (
+    select 'fixed' as mode_code
+    union all
+    select 'adaptive' as mode_code
 ),
 
 models as (
-    select distinct model_code from {{ ref('lifecycle_rule') }}
+    select distinct modes.mode_code, rules.model_code
+    from {{ ref('lifecycle_rule') }} as rules
+    cross join modes
 ),
 
 expected as (
     select
         customers.customer_id,
+        models.mode_code,
         models.model_code,
         customers.first_touch_on
     from {{ ref('dim_customer') }} as customers
@@ -31,15 +44,20 @@ expected as (
 
 select
     coalesce(expected.customer_id, intervals.customer_id) as customer_id,
+    coalesce(expected.mode_code, intervals.mode_code) as mode_code,
     coalesce(expected.model_code, intervals.model_code) as model_code,
     intervals.valid_from,
     intervals.valid_to
 from expected
-full outer join intervals on expected.customer_id = intervals.customer_id and expected.model_code = intervals.model_code
+full outer join intervals
+    on
+        expected.customer_id = intervals.customer_id
+        and expected.mode_code = intervals.mode_code
+        and expected.model_code = intervals.model_code
 where
     expected.customer_id is null
     or intervals.customer_id is null
     or intervals.valid_to <= intervals.valid_from
     or (intervals.place = 1 and intervals.valid_from <> expected.first_touch_on)
     or (intervals.place > 1 and intervals.valid_from is distinct from intervals.expected_from)
-    or ((intervals.place = intervals.row_count) <> (intervals.valid_to is null))
+    or intervals.is_last <> (intervals.valid_to is null)

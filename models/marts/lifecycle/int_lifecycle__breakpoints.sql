@@ -7,18 +7,13 @@ states as (
     select * from {{ ref('int_lifecycle__states') }}
 ),
 
-clocks as (
-    {{ lifecycle_clock_rows() }}
+-- Nothing ripens between two days that follow each other.
+waiting as (
+    select * from states where next_day_on is null or next_day_on > {{ days_later('day_on', 1) }}
 ),
 
 ripening as (
-    select
-        states.customer_number,
-        states.day_on,
-        states.next_day_on,
-        {{ lifecycle_ripe_on('clocks', 'states') }} as seen_on
-    from states
-    inner join clocks on states.business_type = clocks.business_type
+    {{ lifecycle_ripening('waiting') }}
 ),
 
 -- A threshold counts where it is reached before the next event; on an event day the event's own row says it already.
@@ -27,11 +22,10 @@ days as (
     union all
     select distinct ripening.customer_number, ripening.day_on, ripening.seen_on
     from ripening
-    cross join {{ ref('int_core__as_of') }} as as_of
     where
         ripening.seen_on > ripening.day_on
         and (ripening.seen_on < ripening.next_day_on or ripening.next_day_on is null)
-        and ripening.seen_on <= as_of.as_of
+        and ripening.seen_on <= (select as_of from {{ ref('int_core__as_of') }})
 ),
 
 features as (
@@ -50,12 +44,8 @@ final as (
     select
         customer_number,
         day_on,
-        business_type
-        {%- for model_code in lifecycle_models() %}
-        {%- for mode in ['fixed', 'adaptive'] if mode == 'fixed' or lifecycle_adapts(model_code) %},
-        {{ lifecycle_clause(model_code, mode) }} as {{ lifecycle_clause_column(model_code, mode) }}
-        {%- endfor %}
-        {%- endfor %}
+        business_type,
+        {{ lifecycle_clause_columns() }}
     from features
 )
 

@@ -12,27 +12,36 @@ products as (
     from {{ ref('dim_product') }}
 ),
 
-lines as (
+orders as (
     select
         orders.order_key,
         customers.customer_number,
+        orders.ordered_at,
+        orders.ordered_on,
+        orders.valid_from_on
+    from {{ ref('fct_order') }} as orders
+    inner join {{ ref('int_lifecycle__customers') }} as customers on orders.customer_id = customers.customer_id
+    where orders.valid_from_on <= (select as_of from {{ ref('int_core__as_of') }})
+),
+
+lines as (
+    select
+        orders.order_key,
+        orders.customer_number,
         orders.ordered_on,
         orders.valid_from_on,
         products.category,
         products.service_cycle_days,
         row_number() over (
-            partition by orders.order_key order by lines.line_paid_amount desc nulls last, lines.order_line_key nulls last
+            partition by orders.order_key order by lines.line_paid_amount desc nulls last, lines.order_line_key asc nulls last
         ) as place
-    from {{ ref('fct_order') }} as orders
-    inner join {{ ref('int_lifecycle__customers') }} as customers on orders.customer_id = customers.customer_id
-    cross join {{ ref('int_core__as_of') }} as as_of
+    from orders
     inner join {{ ref('fct_order_line') }} as lines on orders.order_key = lines.order_key
-    inner join products
+    left join products
         on
             lines.product_key = products.product_key
             and orders.ordered_at >= products.valid_from
             and orders.ordered_at < products.valid_to
-    where orders.valid_from_on <= as_of.as_of
 ),
 
 -- A purchase counts from the day from which the order does; that it was given back later does not undo the habit.

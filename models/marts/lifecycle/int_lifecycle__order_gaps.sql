@@ -129,7 +129,9 @@ valid_gaps as (
     select
         customer_number,
         day_on,
-        {{ days_between('lag(ordered_on) over (partition by customer_number, day_on order by ordered_on nulls last)', 'ordered_on') }} as gap_days
+        {{ days_between(
+            'lag(ordered_on) over (partition by customer_number, day_on order by ordered_on nulls last)', 'ordered_on'
+        ) }} as gap_days
     from valid_days
 ),
 

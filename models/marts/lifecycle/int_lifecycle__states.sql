@@ -1,121 +1,128 @@
--- One row per customer and day on which an event changes something that a lifecycle rule reads: an order, an activity, a
--- registration, a month-end score, a subscription, a friend won, an opinion. The values hold until the day before next_day_on.
-{%- set in_order = 'partition by customer_number order by day_on nulls last' %}
-{%- set so_far = in_order ~ ' rows between unbounded preceding and current row' %}
+-- One row per customer and day on which an event changes something that a lifecycle rule reads: an activity, or what
+-- int_lifecycle__event_states tells. The values hold until the day before next_day_on. Days on which a 28-day window merely moves on
+-- have a row only where some rule of the customer's business type reads the counts differently.
+{%- set so_far = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and current row' %}
+{%- set nothing = 'cast(null as date)' %}
+{%- set counts = ['active_days_ever', 'active_days_28', 'active_days_prev28', 'active_days_ratio'] %}
 with
 
-customers as (
-    select * from {{ ref('int_lifecycle__customers') }}
+event_states as (
+    select * from {{ ref('int_lifecycle__event_states') }}
 ),
 
-order_spells as (
-    select * from {{ ref('int_lifecycle__order_spells') }}
+active_days as (
+    select
+        customers.customer_number,
+        days.day_on
+    from {{ ref('fct_customer_day') }} as days
+    inner join {{ ref('int_lifecycle__customers') }} as customers on days.customer_id = customers.customer_id
+    where days.is_active
 ),
 
-activity_spells as (
-    select * from {{ ref('int_lifecycle__activity_spells') }}
-),
-
-value_scores as (
-    select * from {{ ref('int_lifecycle__value_scores') }}
-),
-
-subscription_spells as (
-    select * from {{ ref('int_lifecycle__subscription_spells') }}
-),
-
-advocacy_spells as (
-    select * from {{ ref('int_lifecycle__advocacy_spells') }}
-),
-
-business_types as (
-    select * from {{ ref('int_lifecycle__business_types') }}
-),
-
-told as (
-    select customer_number, first_touch_on as day_on, 'start' as told_by from customers
+changes as (
+    select customer_number, day_on, day_on as entered_on, {{ nothing }} as aged_on, {{ nothing }} as gone_on, {{ nothing }} as told_on
+    from active_days
     union all
-    select customer_number, registered_on as day_on, 'registration' as told_by from customers where registered_on is not null
+    select
+        customer_number, {{ days_later('day_on', 28) }} as day_on, {{ nothing }} as entered_on, day_on as aged_on, {{ nothing }} as gone_on,
+        {{ nothing }} as told_on
+    from active_days
     union all
-    select customer_number, day_on, 'order' as told_by from order_spells
+    select
+        customer_number, {{ days_later('day_on', 56) }} as day_on, {{ nothing }} as entered_on, {{ nothing }} as aged_on, day_on as gone_on,
+        {{ nothing }} as told_on
+    from active_days
     union all
-    select customer_number, day_on, 'activity' as told_by from activity_spells
-    union all
-    select customer_number, scored_on as day_on, 'score' as told_by from value_scores
-    union all
-    select customer_number, day_on, 'subscription' as told_by from subscription_spells
-    union all
-    select customer_number, day_on, 'advocacy' as told_by from advocacy_spells
-    union all
-    select customer_number, day_on, 'type' as told_by from business_types
+    select customer_number, day_on, {{ nothing }} as entered_on, {{ nothing }} as aged_on, {{ nothing }} as gone_on, day_on as told_on
+    from event_states
 ),
 
 days as (
     select
         customer_number,
         day_on,
-        max(case when told_by = 'order' then day_on end) as order_on,
-        max(case when told_by = 'activity' then day_on end) as activity_on,
-        max(case when told_by = 'score' then day_on end) as score_on,
-        max(case when told_by = 'subscription' then day_on end) as subscription_on,
-        max(case when told_by = 'advocacy' then day_on end) as advocacy_on,
-        max(case when told_by = 'type' then day_on end) as type_on
-    from told
+        max(entered_on) as entered_on,
+        max(aged_on) as aged_on,
+        max(gone_on) as gone_on,
+        max(told_on) as told_on
+    from changes
+    where day_on <= (select as_of from {{ ref('int_core__as_of') }})
     group by customer_number, day_on
 ),
 
--- Each kind of event says what holds until it speaks again, so the day on which it last spoke is all that is carried on.
-carried as (
+summed as (
     select
-        customer_number,
-        day_on,
-        max(order_on) over ({{ so_far }}) as order_on,
-        max(activity_on) over ({{ so_far }}) as activity_on,
-        max(score_on) over ({{ so_far }}) as score_on,
-        max(subscription_on) over ({{ so_far }}) as subscription_on,
-        max(advocacy_on) over ({{ so_far }}) as advocacy_on,
-        max(type_on) over ({{ so_far }}) as type_on,
-        lead(day_on) over ({{ in_order }}) as next_day_on
+        days.*,
+        max(entered_on) over ({{ so_far }}) as last_active_on,
+        max(told_on) over ({{ so_far }}) as last_told_on,
+        count(entered_on) over ({{ so_far }}) as entered_count,
+        count(aged_on) over ({{ so_far }}) as aged_count,
+        count(gone_on) over ({{ so_far }}) as gone_count
     from days
+),
+
+counted as (
+    select
+        summed.*,
+        case when entered_on is null then 0 else 1 end as enters,
+        case when aged_on is null then 0 else 1 end as ages,
+        case when gone_on is null then 0 else 1 end as goes,
+        entered_count as active_days_ever,
+        entered_count - aged_count as active_days_28,
+        aged_count - gone_count as active_days_prev28
+    from summed
+),
+
+-- The counts of the row before differ by what this day brings, so that no second look at the rows in order is needed.
+compared as (
+    select
+        counted.*,
+        active_days_ever - enters as previous_active_days_ever,
+        active_days_28 - enters + ages as previous_active_days_28,
+        active_days_prev28 - ages + goes as previous_active_days_prev28
+    from counted
+),
+
+kept as (
+    select
+        compared.*,
+        lead(compared.day_on) over (partition by compared.customer_number order by compared.day_on nulls last) as next_day_on
+    from compared
+    inner join event_states on compared.customer_number = event_states.customer_number and compared.last_told_on = event_states.day_on
+    where
+        compared.entered_on is not null
+        or compared.told_on is not null
+        or {{ lifecycle_signature(counts, type_column='event_states.business_type') }}
+        <> {{ lifecycle_signature(counts, type_column='event_states.business_type', prefix='previous_') }}
 ),
 
 final as (
     select
-        carried.customer_number,
-        carried.day_on,
-        carried.next_day_on,
-        coalesce(business_types.business_type, customers.business_type) as business_type,
-        coalesce(customers.registered_on <= carried.day_on, false) as is_registered,
-        coalesce(order_spells.orders_n, 0) as orders_n,
-        order_spells.last_order_on,
-        order_spells.service_cycle_days,
-        order_spells.expected_gap_days,
-        coalesce(activity_spells.last_active_on, customers.first_touch_on) as last_active_on,
-        coalesce(activity_spells.active_days_ever, 0) as active_days_ever,
-        coalesce(activity_spells.active_days_28, 0) as active_days_28,
-        coalesce(activity_spells.active_days_prev28, 0) as active_days_prev28,
-        value_scores.value_pct,
-        coalesce(subscription_spells.subs_n, 0) as subs_n,
-        subscription_spells.sub_ended_on,
-        subscription_spells.sub_period_end_on,
-        subscription_spells.sub_paid_from_on,
-        coalesce(subscription_spells.sub_paid_days, 0) as sub_paid_days,
-        coalesce(subscription_spells.is_paying, false) as is_paying,
-        coalesce(advocacy_spells.referrals_ok_365, 0) as referrals_ok_365,
-        coalesce(advocacy_spells.ugc_365, 0) as ugc_365,
-        advocacy_spells.last_nps
-    from carried
-    inner join customers on carried.customer_number = customers.customer_number
-    cross join {{ ref('int_core__as_of') }} as as_of
-    left join order_spells on carried.customer_number = order_spells.customer_number and carried.order_on = order_spells.day_on
-    left join activity_spells on carried.customer_number = activity_spells.customer_number and carried.activity_on = activity_spells.day_on
-    left join value_scores on carried.customer_number = value_scores.customer_number and carried.score_on = value_scores.scored_on
-    left join subscription_spells
-        on carried.customer_number = subscription_spells.customer_number and carried.subscription_on = subscription_spells.day_on
-    left join advocacy_spells
-        on carried.customer_number = advocacy_spells.customer_number and carried.advocacy_on = advocacy_spells.day_on
-    left join business_types on carried.customer_number = business_types.customer_number and carried.type_on = business_types.day_on
-    where carried.day_on between customers.first_touch_on and as_of.as_of
+        kept.customer_number,
+        kept.day_on,
+        kept.next_day_on,
+        event_states.business_type,
+        event_states.is_registered,
+        event_states.orders_n,
+        event_states.last_order_on,
+        event_states.service_cycle_days,
+        event_states.expected_gap_days,
+        coalesce(kept.last_active_on, event_states.first_touch_on) as last_active_on,
+        cast(kept.active_days_ever as bigint) as active_days_ever,
+        cast(kept.active_days_28 as bigint) as active_days_28,
+        cast(kept.active_days_prev28 as bigint) as active_days_prev28,
+        event_states.value_pct,
+        event_states.subs_n,
+        event_states.sub_ended_on,
+        event_states.sub_period_end_on,
+        event_states.sub_paid_from_on,
+        event_states.sub_paid_days,
+        event_states.is_paying,
+        event_states.referrals_ok_365,
+        event_states.ugc_365,
+        event_states.last_nps
+    from kept
+    inner join event_states on kept.customer_number = event_states.customer_number and kept.last_told_on = event_states.day_on
 )
 
 select * from final

@@ -37,10 +37,6 @@ leaders as (
     {{ tag_leaders('customers') }}
 ),
 
-clocks as (
-    {{ tag_clock_rows() }}
-),
-
 -- What is told holds until it is told anew; '' stands for nothing from that day on.
 told as (
     select customer_number, day_on, 'state' as told_by, cast(null as string) as told_value from states
@@ -108,9 +104,7 @@ known as (
 ),
 
 ripening as (
-    select known.customer_number, known.day_on, known.next_day_on, {{ tag_ripe_on('clocks', 'known') }} as seen_on
-    from known
-    inner join clocks on known.business_type = clocks.business_type
+    {{ tag_ripening('known') }}
     {%- for day in tag_expiry_days() %}
     union all
     select customer_number, day_on, next_day_on, {{ day }} as seen_on from known

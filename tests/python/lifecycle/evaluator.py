@@ -8,6 +8,7 @@ business time zone.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +21,7 @@ DAY = timedelta(days=1)
 
 # What each business type calls active, a habit, sleeping, dormant, lost and mature.
 THRESHOLDS: Mapping[str, Mapping[str, int]] = {
-    name: dict(
-        zip(("active", "habit", "sleep", "dormant", "churn", "mature"), values, strict=True)
-    )
+    name: dict(zip(("active", "habit", "sleep", "dormant", "churn", "mature"), values, strict=True))
     for name, values in {
         "ecommerce": (4, 8, 90, 90, 180, 4),
         "fmcg": (3, 6, 90, 90, 150, 4),
@@ -365,7 +364,7 @@ class Brand:
 
 
 def _gaps(days: Sequence[date]) -> list[int]:
-    return [(b - a).days for a, b in zip(days, days[1:], strict=False)]
+    return [(b - a).days for a, b in itertools.pairwise(days)]
 
 
 def _advocacy(brand: Brand, customer: Customer, day: date) -> dict[str, object]:
@@ -549,15 +548,11 @@ def _relation5(f: _Facts) -> tuple[str, int]:
     )
 
 
-_RULES = dict(
-    zip(MODELS, (_growth5, _maturity5, _value5, _classic5, _relation5), strict=True)
-)
+_RULES = dict(zip(MODELS, (_growth5, _maturity5, _value5, _classic5, _relation5), strict=True))
 _PARTS = {("value5", "new", 1): "new_buyer", ("value5", "new", 2): "new_lead"}
 
 
-def customer_days(
-    brand: Brand, customer: Customer
-) -> Iterator[tuple[str, str, date, CustomerDay]]:
+def customer_days(brand: Brand, customer: Customer) -> Iterator[tuple[str, str, date, CustomerDay]]:
     """Every (mode, model_code, day) of a customer from first touch to `as_of`, with what holds."""
     start = customer.first_touch()
     if customer.is_test or start is None:

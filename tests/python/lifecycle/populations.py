@@ -148,9 +148,7 @@ def random_referrals(rng: random.Random, customers: list[Customer]) -> list[Refe
                 referrer.customer_id,
                 rng.choice((friend.customer_id,) * 6 + (referrer.customer_id, None)),
                 invited,
-                (named.customer_id, number)
-                if number is not None and rng.random() < 0.4
-                else None,
+                (named.customer_id, number) if number is not None and rng.random() < 0.4 else None,
                 rng.random() < 0.05,
             )
         )

@@ -199,7 +199,7 @@ def test_every_model_of_a_visitor_and_of_a_buyer_on_the_first_day(stages: Stages
     def found(case: str, day: date) -> list[object]:
         return [stages.on(case, model, day) for model in MODELS]
 
-    visitor = "pull_in intro prospect aware met".split()
+    visitor = ["pull_in", "intro", "prospect", "aware", "met"]
     assert found("visitor", date(2026, 1, 1)) == visitor
     assert found("visitor", date(2026, 1, 1) + 179 * DAY) == visitor
     assert found("visitor", date(2026, 1, 1) + 180 * DAY) == [visitor[0], "lost", *visitor[2:]]

@@ -29,10 +29,10 @@ MODELS = (
     "int_lifecycle__order_spells",
     "int_lifecycle__referral_successes",
     "int_lifecycle__advocacy_spells",
-    "int_lifecycle__activity_spells",
     "int_lifecycle__value_scores",
     "int_lifecycle__subscription_spells",
     "int_lifecycle__business_types",
+    "int_lifecycle__event_states",
     "int_lifecycle__states",
     "int_lifecycle__breakpoints",
     "customer_lifecycle_intervals",
@@ -314,7 +314,10 @@ def compare(
         found = _days_of(intervals.get(customer_id, []), brand.as_of)
         customer = brand.customers.get(customer_id)
         expected: Mapping[Key, CustomerDay] = (
-            {(mode, model, day): holds for mode, model, day, holds in customer_days(brand, customer)}
+            {
+                (mode, model, day): holds
+                for mode, model, day, holds in customer_days(brand, customer)
+            }
             if customer
             else {}
         )
