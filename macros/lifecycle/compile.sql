@@ -161,6 +161,25 @@
   {{- return(found | sort) -}}
 {% endmacro %}
 
+{# The fewest days after its anchor at which a clock changes some comparison of a business type's rules: until then it cannot matter whether it
+   started anew. #}
+{% macro lifecycle_earliest_age(feature, type_column) %}
+  {%- set ages = {} -%}
+  {%- for row in _lifecycle_clocks() if row[1] == feature -%}
+    {%- set age = 0 if row[3] else row[2] -%}
+    {%- do ages.update({row[0]: [age, ages.get(row[0], age)] | min}) -%}
+  {%- endfor -%}
+  {%- set by_type = {} -%}
+  {%- for business_type, age in ages.items() -%}
+    {%- do by_type.update({business_type: age | string}) -%}
+  {%- endfor -%}
+  {%- if by_type -%}
+  coalesce({{ _lifecycle_by_type(by_type, type_column) }}, 100000)
+  {%- else -%}
+  100000
+  {%- endif -%}
+{%- endmacro %}
+
 {# Days on which a clock changes some comparison for a row of int_lifecycle__states, as one select for each anchor: customer_number,
    day_on (of the state), next_day_on, seen_on. A threshold that depends on the customer is an expression over the state's columns. #}
 {% macro lifecycle_ripening(states, models=none) %}

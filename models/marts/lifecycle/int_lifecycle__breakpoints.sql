@@ -18,7 +18,7 @@ ripening as (
 
 -- A threshold counts where it is reached before the next event; on an event day the event's own row says it already.
 days as (
-    select customer_number, day_on, day_on as seen_on from states
+    select customer_number, day_on, day_on as seen_on from states where may_change_stage
     union all
     select distinct ripening.customer_number, ripening.day_on, ripening.seen_on
     from ripening

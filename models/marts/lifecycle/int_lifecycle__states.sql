@@ -1,7 +1,9 @@
 -- One row per customer and day on which an event changes something that a lifecycle rule reads: an activity, or what
 -- int_lifecycle__event_states tells. The values hold until the day before next_day_on. Days on which a 28-day window merely moves on
--- have a row only where some rule of the customer's business type reads the counts differently.
+-- have a row only where some rule of the customer's business type reads the counts differently. On most active days time starts anew
+-- and nothing else happens: may_change_stage is false there.
 {%- set so_far = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and current row' %}
+{%- set before = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and 1 preceding' %}
 {%- set nothing = 'cast(null as date)' %}
 {%- set counts = ['active_days_ever', 'active_days_28', 'active_days_prev28', 'active_days_ratio'] %}
 with
@@ -55,6 +57,7 @@ summed as (
         days.*,
         max(entered_on) over ({{ so_far }}) as last_active_on,
         max(told_on) over ({{ so_far }}) as last_told_on,
+        max(entered_on) over ({{ before }}) as previous_active_on,
         count(entered_on) over ({{ so_far }}) as entered_count,
         count(aged_on) over ({{ so_far }}) as aged_count,
         count(gone_on) over ({{ so_far }}) as gone_count
@@ -83,17 +86,23 @@ compared as (
     from counted
 ),
 
-kept as (
+signed as (
     select
         compared.*,
-        lead(compared.day_on) over (partition by compared.customer_number order by compared.day_on nulls last) as next_day_on
+        {{ lifecycle_signature(counts, type_column='event_states.business_type') }}
+        <> {{ lifecycle_signature(counts, type_column='event_states.business_type', prefix='previous_') }} as is_read_differently,
+        {{ days_between('coalesce(previous_active_on, event_states.first_touch_on)', 'compared.day_on') }}
+        >= {{ lifecycle_earliest_age('last_active_days', 'event_states.business_type') }} as ends_silence
     from compared
     inner join event_states on compared.customer_number = event_states.customer_number and compared.last_told_on = event_states.day_on
-    where
-        compared.entered_on is not null
-        or compared.told_on is not null
-        or {{ lifecycle_signature(counts, type_column='event_states.business_type') }}
-        <> {{ lifecycle_signature(counts, type_column='event_states.business_type', prefix='previous_') }}
+),
+
+kept as (
+    select
+        signed.*,
+        lead(day_on) over (partition by customer_number order by day_on nulls last) as next_day_on
+    from signed
+    where entered_on is not null or told_on is not null or is_read_differently
 ),
 
 final as (
@@ -101,6 +110,7 @@ final as (
         kept.customer_number,
         kept.day_on,
         kept.next_day_on,
+        kept.told_on is not null or kept.is_read_differently or kept.ends_silence as may_change_stage,
         event_states.business_type,
         event_states.is_registered,
         event_states.orders_n,
