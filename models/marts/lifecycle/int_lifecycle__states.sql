@@ -2,8 +2,9 @@
 -- int_lifecycle__event_states tells. The values hold until the day before next_day_on. Days on which a 28-day window merely moves on
 -- have a row only where some rule of the customer's business type reads the counts differently. On most active days time starts anew
 -- and nothing else happens: may_change_stage is false there.
-{%- set so_far = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and current row' %}
-{%- set before = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and 1 preceding' %}
+{%- set in_order = 'partition by customer_number order by day_on nulls last' %}
+{%- set so_far = in_order ~ ' rows between unbounded preceding and current row' %}
+{%- set before = in_order ~ ' rows between unbounded preceding and 1 preceding' %}
 {%- set nothing = 'cast(null as date)' %}
 {%- set counts = ['active_days_ever', 'active_days_28', 'active_days_prev28', 'active_days_ratio'] %}
 with
@@ -89,6 +90,8 @@ compared as (
 signed as (
     select
         compared.*,
+        entered_on is not null or told_on is not null as is_event,
+        told_on is not null as is_told,
         {{ lifecycle_signature(counts, type_column='event_states.business_type') }}
         <> {{ lifecycle_signature(counts, type_column='event_states.business_type', prefix='previous_') }} as is_read_differently,
         {{ days_between('coalesce(previous_active_on, event_states.first_touch_on)', 'compared.day_on') }}
@@ -100,9 +103,11 @@ signed as (
 kept as (
     select
         signed.*,
-        lead(day_on) over (partition by customer_number order by day_on nulls last) as next_day_on
+        is_told or is_read_differently or ends_silence as may_change_stage,
+        lead(day_on) over ({{ in_order }}) as next_day_on,
+        lead(is_told or is_read_differently or ends_silence) over ({{ in_order }}) as next_may_change_stage
     from signed
-    where entered_on is not null or told_on is not null or is_read_differently
+    where is_event or is_read_differently
 ),
 
 final as (
@@ -110,7 +115,8 @@ final as (
         kept.customer_number,
         kept.day_on,
         kept.next_day_on,
-        kept.told_on is not null or kept.is_read_differently or kept.ends_silence as may_change_stage,
+        kept.may_change_stage,
+        kept.next_may_change_stage,
         event_states.business_type,
         event_states.is_registered,
         event_states.orders_n,
