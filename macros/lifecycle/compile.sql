@@ -180,9 +180,9 @@
   {%- endif -%}
 {%- endmacro %}
 
-{# Days on which a clock changes some comparison for a row of int_lifecycle__states, as one select for each anchor: customer_number,
-   day_on (of the state), next_day_on, seen_on. A threshold that depends on the customer is an expression over the state's columns. #}
-{% macro lifecycle_ripening(states, models=none) %}
+{# Days `seen_on` on which a clock changes some comparison for a row of int_lifecycle__states, as one select for each anchor, beside columns of
+   that row. A threshold that depends on the customer is an expression over the state's columns. #}
+{% macro lifecycle_ripening(states, models=none, columns=['customer_number', 'day_on', 'next_day_on']) %}
   {%- set features = lifecycle_features() -%}
   {%- set clocks = _lifecycle_clocks(models) -%}
   {%- for feature in clocks | map(attribute=1) | unique %}
@@ -190,9 +190,9 @@
     {%- set expressions = rows | map(attribute=3) | reject('equalto', '') | unique | list %}
     {{- '\n    union all' if not loop.first }}
     select
-        customer_number,
-        {{ states }}.day_on,
-        {{ states }}.next_day_on,
+        {%- for column in columns %}
+        {{ states }}.{{ column }},
+        {%- endfor %}
         {% set more -%}
           case clocks.limit_number
           {%- for expression in expressions %} when {{ loop.index }} then {{ expression }}{% endfor %} else 0 end
@@ -207,7 +207,7 @@
     ) as clocks on {{ states }}.business_type = clocks.business_type
     where {{ states }}.{{ features[feature].anchor }} is not null
   {%- else %}
-    select customer_number, day_on, next_day_on, day_on as seen_on from {{ states }} where 1 = 0
+    select {{ columns | join(', ') }}, day_on as seen_on from {{ states }} where 1 = 0
   {%- endfor %}
 {%- endmacro %}
 

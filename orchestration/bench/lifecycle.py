@@ -61,6 +61,11 @@ def bench_lifecycle(customers: int, json_file: Path | None, out: TextIO) -> bool
         with progress.step("spine") as step:
             spine = measure(_HERE, "run_spine", customers=customers, root_folder=folder).answer
             step.say(f"{spine['seconds']:.1f} s for {spine['days']:,} customer-days")
+        # Whatever else the machine does, it does not favour the intervals: their slower run counts.
+        with progress.step("intervals") as step:
+            again = measure(_HERE, "run_models", root_folder=folder).answer
+            step.say(f"{again['seconds']:.1f} s once more")
+        models["seconds"] = max(models["seconds"], again["seconds"])
     figures = _figures(models, spine)
     print(f"\n{table(figures)}\n", file=out)
     if json_file:
@@ -318,56 +323,29 @@ overlaid as (
 def _differing(con: duckdb.DuckDBPyConnection, model: str) -> int:
     """Days of the spine's customers on which it and the intervals do not say the same exactly once.
 
-    Stretches of days are compared first; only where they differ does anybody look at days.
+    Every interval is laid out into its days. A day that is missing from one side, is there twice or
+    says something else has no partner.
     """
     con.execute(
         f"""
-        create or replace temp table evaluated as
-        select customer_id, day_on, clause_id || is_lost || is_dormant as said
+        create or replace temp table spoken as
+        select customer_id, day_on, clause_id, is_lost, is_dormant
         from spine where model_code = '{model}';
-        create or replace temp table stated as
-        select customer_id, valid_from as day_on,
-            coalesce(valid_to, date '9999-12-31') as until_on,
-            clause_id || is_lost || is_dormant as said
-        from warehouse.marts.{LAST_MODEL}
-        where model_code = '{model}' and customer_id in (select customer_id from evaluated);
-        create or replace temp table doubtful as
-        with followed as (
-            select *, lag(said) over (partition by customer_id order by day_on) as before
-            from evaluated
-        ),
-        ordered as (
-            select *, lag(said) over in_order as before, lag(until_on) over in_order as ended_on
-            from stated
-            window in_order as (partition by customer_id order by day_on)
-        ),
-        one as (
-            select customer_id, day_on, said from followed where said is distinct from before
-        ),
-        other as (
-            select customer_id, day_on, said from ordered where said is distinct from before
-        )
-        select customer_id from (select * from one except select * from other)
-        union
-        select customer_id from (select * from other except select * from one)
-        union
-        select customer_id from ordered where ended_on <> day_on
-        union
-        select customer_id from stated group by customer_id
-        having max(until_on) <> date '9999-12-31'
+        create or replace temp table laid_out as
+        select customer_id,
+            cast(valid_from + cast(unnest(range(
+                date_diff('day', valid_from, coalesce(valid_to, as_of + 1))
+            )) as integer) as date) as day_on,
+            clause_id, is_lost, is_dormant
+        from warehouse.marts.{LAST_MODEL}, warehouse.core.int_core__as_of
+        where model_code = '{model}' and customer_id in (select customer_id from spoken)
         """
     )
-    return con.execute(
+    spoken, laid_out, agreeing = con.execute(
         """
-        select count(*) from (
-            select evaluated.customer_id, evaluated.day_on
-            from evaluated
-            inner join doubtful on evaluated.customer_id = doubtful.customer_id
-            left join stated
-                on evaluated.customer_id = stated.customer_id
-                and evaluated.day_on >= stated.day_on and evaluated.day_on < stated.until_on
-            group by evaluated.customer_id, evaluated.day_on, evaluated.said
-            having count(stated.said) <> 1 or max(stated.said) <> evaluated.said
-        )
+        select (select count(*) from spoken), (select count(*) from laid_out),
+            (select count(*) from spoken semi join laid_out
+                using (customer_id, day_on, clause_id, is_lost, is_dormant))
         """
-    ).fetchone()[0]
+    ).fetchone()
+    return spoken - agreeing + max(laid_out - spoken, 0)

@@ -7,24 +7,33 @@ states as (
     select * from {{ ref('int_lifecycle__states') }}
 ),
 
--- Nothing ripens between two days that follow each other.
+-- Nothing ripens between two days that follow each other, nor on a day that is looked at anyhow.
 waiting as (
-    select * from states where next_day_on is null or next_day_on > {{ days_later('day_on', 1) }}
+    select * from states
+    where next_day_on is null or next_day_on > {{ days_later('day_on', 1) }} or not next_may_change_stage
 ),
 
 ripening as (
-    {{ lifecycle_ripening('waiting') }}
+    {{ lifecycle_ripening('waiting', columns=['customer_number', 'day_on', 'next_day_on', 'next_may_change_stage']) }}
 ),
 
--- A threshold counts where it is reached before the next event; on an event day the event's own row says it already.
+-- A threshold counts where it is reached before the next event. On the day of the next event that event's own row says what holds,
+-- and is looked at even where the event by itself changes nothing.
 days as (
     select customer_number, day_on, day_on as seen_on from states where may_change_stage
     union all
-    select distinct ripening.customer_number, ripening.day_on, ripening.seen_on
+    select distinct
+        ripening.customer_number,
+        case when ripening.seen_on = ripening.next_day_on then ripening.next_day_on else ripening.day_on end as day_on,
+        ripening.seen_on
     from ripening
     where
         ripening.seen_on > ripening.day_on
-        and (ripening.seen_on < ripening.next_day_on or ripening.next_day_on is null)
+        and (
+            ripening.next_day_on is null
+            or ripening.seen_on < ripening.next_day_on
+            or (ripening.seen_on = ripening.next_day_on and not ripening.next_may_change_stage)
+        )
         and ripening.seen_on <= (select as_of from {{ ref('int_core__as_of') }})
 ),
 

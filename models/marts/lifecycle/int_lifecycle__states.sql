@@ -2,8 +2,8 @@
 -- int_lifecycle__event_states tells. The values hold until the day before next_day_on. Days on which a 28-day window merely moves on
 -- have a row only where some rule of the customer's business type reads the counts differently. On most active days time starts anew
 -- and nothing else happens: may_change_stage is false there.
-{%- set so_far = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and current row' %}
-{%- set before = 'partition by customer_number order by day_on nulls last rows between unbounded preceding and 1 preceding' %}
+{%- set in_order = 'partition by customer_number order by day_on nulls last' %}
+{%- set so_far = in_order ~ ' rows between unbounded preceding and current row' %}
 {%- set nothing = 'cast(null as date)' %}
 {%- set counts = ['active_days_ever', 'active_days_28', 'active_days_prev28', 'active_days_ratio'] %}
 with
@@ -55,9 +55,8 @@ days as (
 summed as (
     select
         days.*,
-        max(entered_on) over ({{ so_far }}) as last_active_on,
-        max(told_on) over ({{ so_far }}) as last_told_on,
-        max(entered_on) over ({{ before }}) as previous_active_on,
+        {{ last_known('entered_on', in_order) }} as last_active_on,
+        {{ last_known('told_on', in_order) }} as last_told_on,
         count(entered_on) over ({{ so_far }}) as entered_count,
         count(aged_on) over ({{ so_far }}) as aged_count,
         count(gone_on) over ({{ so_far }}) as gone_count
@@ -88,21 +87,38 @@ compared as (
 
 signed as (
     select
-        compared.*,
-        {{ lifecycle_signature(counts, type_column='event_states.business_type') }}
-        <> {{ lifecycle_signature(counts, type_column='event_states.business_type', prefix='previous_') }} as is_read_differently,
-        {{ days_between('coalesce(previous_active_on, event_states.first_touch_on)', 'compared.day_on') }}
-        >= {{ lifecycle_earliest_age('last_active_days', 'event_states.business_type') }} as ends_silence
+        compared.customer_number,
+        compared.day_on,
+        compared.last_told_on,
+        compared.active_days_ever,
+        compared.active_days_28,
+        compared.active_days_prev28,
+        coalesce(compared.last_active_on, event_states.first_touch_on) as last_active_on,
+        {{ lifecycle_earliest_age('last_active_days', 'event_states.business_type') }} as earliest_age,
+        compared.entered_on is not null as is_active,
+        compared.told_on is not null
+        or {{ lifecycle_signature(counts, type_column='event_states.business_type') }}
+        <> {{ lifecycle_signature(counts, type_column='event_states.business_type', prefix='previous_') }} as is_turn
     from compared
     inner join event_states on compared.customer_number = event_states.customer_number and compared.last_told_on = event_states.day_on
 ),
 
-kept as (
+neighbours as (
     select
         signed.*,
-        lead(day_on) over (partition by customer_number order by day_on nulls last) as next_day_on
+        lag(last_active_on) over ({{ in_order }}) as previous_active_on,
+        lead(day_on) over ({{ in_order }}) as next_day_on,
+        lead(is_turn) over ({{ in_order }}) as next_is_turn
     from signed
-    where entered_on is not null or told_on is not null or is_read_differently
+    where is_active or is_turn
+),
+
+kept as (
+    select
+        neighbours.*,
+        is_turn or {{ days_between('previous_active_on', 'day_on') }} >= earliest_age as may_change_stage,
+        next_is_turn or {{ days_between('last_active_on', 'next_day_on') }} >= earliest_age as next_may_change_stage
+    from neighbours
 ),
 
 final as (
@@ -110,14 +126,15 @@ final as (
         kept.customer_number,
         kept.day_on,
         kept.next_day_on,
-        kept.told_on is not null or kept.is_read_differently or kept.ends_silence as may_change_stage,
+        kept.may_change_stage,
+        kept.next_may_change_stage,
         event_states.business_type,
         event_states.is_registered,
         event_states.orders_n,
         event_states.last_order_on,
         event_states.service_cycle_days,
         event_states.expected_gap_days,
-        coalesce(kept.last_active_on, event_states.first_touch_on) as last_active_on,
+        kept.last_active_on,
         cast(kept.active_days_ever as bigint) as active_days_ever,
         cast(kept.active_days_28 as bigint) as active_days_28,
         cast(kept.active_days_prev28 as bigint) as active_days_prev28,
