@@ -27,6 +27,13 @@
   {{- return(funnels) -}}
 {% endmacro %}
 
+{# Number of steps of a funnel, or of the longest one; 0 where there is none. #}
+{% macro funnel_depth(funnel_code=none) %}
+  {%- set depths = [0] -%}
+  {%- for code, steps in funnel_steps().items() if funnel_code in [none, code] -%}{%- do depths.append(steps | length) -%}{%- endfor -%}
+  {{- return(depths | max) -}}
+{% endmacro %}
+
 {# Stops the build when a row of promo_calendar is no promotion. #}
 {% macro require_promotions() %}
   {%- if execute -%}

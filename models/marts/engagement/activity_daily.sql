@@ -2,17 +2,16 @@
 -- A visit belongs to the channel that its session came in by, an order to its sales channel, a registration to the customer's
 -- first channel. Who is there by two channels counts once in `all`, so people do not add up over channels. A count whose
 -- source had delivered nothing by the day is NULL, never 0; advertising that of its own channel.
-{%- set orders = ref('int_sales__order_results') %}
 {%- set facts = [
-    ('impression_count', 'spend_on', 'impression_count', ref('fct_spend') ~ ' where not is_test'),
-    ('impression_count', 'day_on', 'owned_impression_count', "event_days where channel_code <> 'all' and owned_impression_count > 0"),
-    ('click_count', 'spend_on', 'click_count', ref('fct_spend') ~ ' where not is_test'),
+    ('impression_count', 'spend_on', 'impression_count', 'spend'),
+    ('impression_count', 'day_on', 'nullif(owned_impression_count, 0)', 'event_days'),
+    ('click_count', 'spend_on', 'click_count', 'spend'),
     ('registration_count', 'registered_on', '1', 'registrations'),
     ('channel_registration_count', 'registered_on', '1', 'accounts'),
-    ('order_count', 'ordered_on', '1', orders ~ ' where is_valid'),
-    ('unrated_order_count', 'ordered_on', 'case when is_rate_missing then 1 else 0 end', orders ~ ' where is_valid'),
-    ('new_buyer_count', 'ordered_on', '1', orders ~ ' where is_new_buyer_order'),
-    ('net_sales_amount', 'ordered_on', 'coalesce(net_amount, 0)', orders ~ ' where is_valid'),
+    ('order_count', 'ordered_on', '1', 'orders'),
+    ('rated_order_count', 'ordered_on', 'case when is_rate_missing then 0 else 1 end', 'orders'),
+    ('new_buyer_count', 'ordered_on', 'case when is_new_buyer_order then 1 else 0 end', 'orders'),
+    ('net_sales_amount', 'ordered_on', 'coalesce(net_amount, 0)', 'orders'),
 ] %}
 {%- set measures = facts | map('first') | unique | list %}
 {%- set event_measures = ['dau_count', 'dau_all_count', 'lead_count', 'lead_event_count', 'view_count', 'share_count', 'session_count',
@@ -26,6 +25,14 @@ as_of as (
 
 event_days as (
     select * from {{ ref('int_engagement__event_days') }}
+),
+
+spend as (
+    select spend_on, channel_code, impression_count, click_count from {{ ref('fct_spend') }} where not is_test
+),
+
+orders as (
+    select * from {{ ref('int_sales__order_results') }} where is_valid
 ),
 
 registrations as (
@@ -44,7 +51,13 @@ accounts as (
 
 facts as (
     {%- for measure, day, amount, relation in facts %}
-    select {{ day }} as day_on, channel_code, '{{ measure }}' as measure, cast({{ amount }} as decimal(18, 4)) as amount from {{ relation }}
+    select
+        {{ day }} as day_on,
+        channel_code,
+        '{{ measure }}' as measure,
+        cast({{ amount }} as decimal(18, 4)) as amount
+    from {{ relation }}
+    where channel_code <> 'all'
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -53,10 +66,10 @@ fact_days as (
     {%- for channel in ['facts.channel_code', "'all'"] %}
     select
         facts.day_on,
-        {{ channel }} as channel_code,
         {%- for measure in measures %}
-        sum(case when facts.measure = '{{ measure }}' then facts.amount end) as {{ measure }}{{ ',' if not loop.last }}
+        sum(case when facts.measure = '{{ measure }}' then facts.amount end) as {{ measure }},
         {%- endfor %}
+        {{ channel }} as channel_code
     from facts
     inner join as_of on facts.day_on <= as_of.as_of
     group by facts.day_on{{ ', facts.channel_code' if loop.first }}
@@ -67,22 +80,17 @@ fact_days as (
 -- From when on a source is known to deliver: orders once there is any, of whatever kind.
 known as (
     select
-        min(day_on) as first_on,
-        min(case when source = 'event' then day_on end) as events_from,
-        min(case when source = 'shared' then day_on end) as shared_from,
-        min(case when source = 'registration' then day_on end) as registrations_from,
-        min(case when source = 'order' then day_on end) as orders_from
-    from (
-        select day_on, 'event' as source from event_days
-        union all
-        select day_on, 'shared' as source from event_days where share_visit_count > 0
-        union all
-        select day_on, 'fact' as source from fact_days
-        union all
-        select registered_on as day_on, 'registration' as source from accounts
-        union all
-        select ordered_on as day_on, 'order' as source from {{ orders }}
-    ) as seen
+        (select min(day_on) from event_days) as events_from,
+        (select min(day_on) from event_days where share_visit_count > 0) as shared_from,
+        (select min(day_on) from fact_days) as facts_from,
+        (select min(registered_on) from accounts) as registrations_from,
+        (select min(ordered_on) from {{ ref('int_sales__order_results') }}) as orders_from
+),
+
+channels as (
+    select channel_code from event_days
+    union
+    select channel_code from fact_days
 ),
 
 days as (
@@ -92,8 +100,8 @@ days as (
         channels.channel_code
     from {{ ref('dim_date') }} as dates
     cross join known
-    inner join as_of on dates.date_on >= known.first_on and dates.date_on <= as_of.as_of
-    cross join (select channel_code from event_days union select channel_code from fact_days) as channels -- noqa: ST05
+    inner join as_of on dates.date_on >= least(known.events_from, known.facts_from) and dates.date_on <= as_of.as_of
+    cross join channels
 ),
 
 counted as (
@@ -111,7 +119,9 @@ counted as (
         event_days.median_session_seconds,
         {%- for measure in measures %}
         {%- if measure in ['impression_count', 'click_count'] %}
-        case when count(fact_days.{{ measure }}) over ({{ days_so_far }}) > 0 then coalesce(fact_days.{{ measure }}, 0) end as {{ measure }},
+        case
+            when count(fact_days.{{ measure }}) over ({{ days_so_far }}) > 0 then coalesce(fact_days.{{ measure }}, 0)
+        end as {{ measure }},
         {%- else %}
         case
             when days.day_on >= known.{{ 'registrations_from' if 'registration' in measure else 'orders_from' }}
@@ -134,7 +144,7 @@ final as (
         as_of as as_known_on,
         {%- for measure in ['dau_count', 'dau_all_count', 'wau_count', 'mau_count', 'month_active_count', 'session_count',
             'share_visit_count', 'view_count', 'share_count', 'lead_event_count', 'lead_count', 'impression_count', 'click_count',
-            'registration_count', 'channel_registration_count', 'new_buyer_count', 'order_count', 'unrated_order_count'] %}
+            'registration_count', 'channel_registration_count', 'new_buyer_count', 'order_count', 'rated_order_count'] %}
         cast({{ measure }} as bigint) as {{ measure }},
         {%- endfor %}
         cast(session_seconds as decimal(18, 3)) as session_seconds,

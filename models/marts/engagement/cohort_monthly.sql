@@ -1,7 +1,9 @@
--- One row per way in (registration, first purchase), cohort month, channel and age in calendar months: how many came back, what they bought.
--- The channel is the customer's first one; `all` is all of them. At age 0 everybody is active, because entering counts. A
--- cell whose month is not over on as_of is NULL. Money is by order day, as known on as_of: a refund lowers the age of its order.
+-- One row per way in (registration, first purchase), cohort month, channel and age in calendar months: who came back, what was
+-- bought. The channel is the customer's first one; `all` is all of them. At age 0 everybody is active, because entering counts.
+-- A cell whose month is not over on as_of is NULL. Money is by order day, as known on as_of: a refund lowers the age of its order.
 {%- set order_measures = ['buyer_count', 'order_count', 'net_sales_amount', 'gross_profit_amount'] %}
+{%- set no_orders = 'cast(null as bigint) as buyer_count, cast(null as bigint) as order_count,'
+    ~ ' cast(null as decimal(18, 4)) as net_sales_amount, cast(null as decimal(18, 4)) as gross_profit_amount' %}
 {%- set to_age = so_far('cells.entry_event, cells.cohort_month_on, cells.channel_code', 'cells.age_months') %}
 with
 
@@ -10,7 +12,14 @@ as_of as (
 ),
 
 entries as (
-    select customer_id, entry_event, month_on as cohort_month_on, channel_code from {{ ref('int_engagement__entries') }}
+    select
+        entries.customer_id,
+        case entries.part when 'registrants' then 'registration' else 'first_purchase' end as entry_event,
+        entries.month_on as cohort_month_on,
+        customers.first_channel as channel_code
+    from {{ ref('int_engagement__person_months') }} as entries
+    inner join {{ ref('dim_customer') }} as customers on entries.customer_id = customers.customer_id
+    where entries.part in ('registrants', 'first_buyers')
 ),
 
 orders as (
@@ -46,20 +55,20 @@ order_months as (
 
 -- Whoever came in during the month was there in it, whatever else he did.
 facts as (
-    select entries.*, 0 as age_months, 1 as customer_count, 1 as active_count
-        {%- for measure in order_measures %}, cast(null as decimal(18, 4)) as {{ measure }}{% endfor %}
+    select
+        entries.*, {{ no_orders }}, 0 as age_months, 1 as customer_count, 1 as active_count
     from entries
     union all
-    select entries.*, {{ months_between('entries.cohort_month_on', 'active_months.month_on') }} as age_months, 0 as customer_count,
-        1 as active_count
-        {%- for measure in order_measures %}, cast(null as decimal(18, 4)) as {{ measure }}{% endfor %}
+    select
+        entries.*, {{ no_orders }},
+        {{ months_between('entries.cohort_month_on', 'active_months.month_on') }} as age_months, 0 as customer_count, 1 as active_count
     from entries
     inner join active_months
         on entries.customer_id = active_months.customer_id and entries.cohort_month_on < active_months.month_on
     union all
-    select entries.*, {{ months_between('entries.cohort_month_on', 'order_months.month_on') }} as age_months, 0 as customer_count,
-        0 as active_count
-        {%- for measure in order_measures %}, order_months.{{ measure }}{% endfor %}
+    select
+        entries.*, order_months.buyer_count, order_months.order_count, order_months.net_sales_amount, order_months.gross_profit_amount,
+        {{ months_between('entries.cohort_month_on', 'order_months.month_on') }} as age_months, 0 as customer_count, 0 as active_count
     from entries
     inner join order_months
         on entries.customer_id = order_months.customer_id and entries.cohort_month_on <= order_months.month_on
@@ -68,9 +77,11 @@ facts as (
 totals as (
     {%- for channel in ['channel_code', "'all'"] %}
     select
-        entry_event, cohort_month_on, {{ channel }} as channel_code, age_months,
-        sum(customer_count) as customer_count, sum(active_count) as active_count
-        {%- for measure in order_measures %}, sum({{ measure }}) as {{ measure }}{% endfor %}
+        entry_event, cohort_month_on, {{ channel }} as channel_code, age_months, sum(customer_count) as customer_count,
+        {%- for measure in order_measures %}
+        sum({{ measure }}) as {{ measure }},
+        {%- endfor %}
+        sum(active_count) as active_count
     from facts
     group by entry_event, cohort_month_on, age_months{{ ', channel_code' if loop.first }}
     {{ 'union all' if not loop.last }}
@@ -98,11 +109,11 @@ summed as (
         known.events_from,
         cells.is_complete and (cells.age_months = 0 or cells.month_on >= known.activity_from) as is_activity_known,
         cells.is_complete and cells.month_on >= known.orders_from as are_orders_known,
-        totals.active_count
         {%- for measure in order_measures %}
-        , case when totals.order_count > 0 then totals.{{ measure }} else 0 end as {{ measure }}
-        , sum(totals.{{ measure }}) over ({{ to_age }}) as cumulative_{{ measure }}
+        case when totals.order_count > 0 then totals.{{ measure }} else 0 end as {{ measure }},
+        sum(totals.{{ measure }}) over ({{ to_age }}) as cumulative_{{ measure }},
         {%- endfor %}
+        totals.active_count
     from cells
     cross join known
     left join totals
@@ -122,7 +133,7 @@ final as (
         is_complete,
         cast(customer_count as bigint) as customer_count,
         cast(case when is_activity_known then coalesce(active_count, 0) end as bigint) as active_count,
-        cast(case when is_activity_known then {{ share('coalesce(active_count, 0)', 'customer_count') }} end as decimal(18, 6)) as retention_rate,
+        case when is_activity_known then {{ share('coalesce(active_count, 0)', 'customer_count') }} end as retention_rate,
         is_activity_known and age_months > 0 and not coalesce(month_on >= events_from, false) as is_activity_orders_only,
         cast(case when are_orders_known then buyer_count end as bigint) as buyer_count,
         cast(case when are_orders_known then order_count end as bigint) as order_count,
@@ -130,8 +141,9 @@ final as (
         cast({{ setting_text('reporting_currency') }} as string) as currency,
         {%- for measure in ['net_sales_amount', 'gross_profit_amount'] %}
         cast(case when are_orders_known then {{ measure }} end as decimal(18, 4)) as {{ measure }},
-        cast(case when are_orders_known then case when cumulative_order_count > 0 then cumulative_{{ measure }} else 0 end end as decimal(18, 4))
-            as cumulative_{{ measure }},
+        cast(case
+            when are_orders_known then case when cumulative_order_count > 0 then cumulative_{{ measure }} else 0 end
+        end as decimal(18, 4)) as cumulative_{{ measure }},
         {%- endfor %}
         cast(case
             when are_orders_known

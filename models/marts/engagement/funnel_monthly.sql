@@ -3,10 +3,8 @@
 -- he does it after the step before, within its days of the entry: a step done earlier does not count, done again it counts
 -- once, and whoever leaves one out has left. A step is NULL until its window has closed for the whole month. The channel is the
 -- customer's first one; `all` is all of them.
-{%- set funnels = funnel_steps() %}
-{%- set depth = funnels.values() | map('length') | list %}
-{%- set depth = depth | max if depth else 1 %}
-{%- set by_step = so_far('steps.funnel_code, entered.month_on, entered.channel_code', 'steps.step_number') %}
+{%- set depth = [funnel_depth() | int, 1] | max %}
+{%- set step_order = 'partition by steps.funnel_code, entered.month_on, entered.channel_code order by steps.step_number asc nulls last' %}
 with
 
 as_of as (
@@ -122,8 +120,9 @@ counted as (
         steps.*,
         {{ days_later('last_day(entered.month_on)', 'steps.window_days') }} <= as_of.as_of as is_complete,
         -- A step that nobody can have been seen to take is not 0, nor is any after it.
-        max(coalesce(known.known_from, cast('9999-12-01' as date))) over ({{ by_step }}) <= entered.month_on as is_known,
+        max(coalesce(known.known_from, cast('9999-12-01' as date))) over ({{ step_order }}) <= entered.month_on as is_known,
         coalesce(totals.customer_count, 0) as customer_count,
+        lag(coalesce(totals.customer_count, 0)) over ({{ step_order }}) as previous_count,
         totals.median_seconds
     from totals as entered
     inner join steps on entered.funnel_code = steps.funnel_code
@@ -152,7 +151,7 @@ final as (
         cast(case when steps.is_complete and steps.is_known then steps.customer_count end as bigint) as customer_count,
         case
             when steps.is_complete and steps.is_known and steps.step_number > 1
-                then {{ share('steps.customer_count', 'lag(steps.customer_count) over (partition by steps.funnel_code, steps.month_on, steps.channel_code order by steps.step_number asc nulls last)') }}
+                then {{ share('steps.customer_count', 'steps.previous_count') }}
         end as step_rate,
         case when steps.is_complete and steps.is_known then {{ share('steps.customer_count', 'steps.entered_count') }} end as overall_rate,
         cast(case when steps.is_complete and steps.is_known then steps.median_seconds / 3600.0 end as decimal(18, 6)) as median_hours

@@ -17,7 +17,7 @@
     'new_customers': ('new_buyer_count', none),
     'orders': ('order_count', none),
     'net_sales': ('net_sales_amount', none),
-    'aov': ('net_sales_amount', 'order_count - unrated_order_count'),
+    'aov': ('net_sales_amount', 'rated_order_count'),
 } %}
 {%- set counts = metrics.items() | selectattr('1.1', 'none') | map('first') | reject('equalto', 'net_sales') | list %}
 {%- set series_of = 'partition by stated.metric_code, stated.channel_code order by stated.day_on asc nulls last' %}
@@ -60,18 +60,18 @@ moving as (
 series as (
     select
         stated.*,
-        promotions.day_on is not null as is_promotion,
-        cast(cast(stated.numerator as double) / nullif(cast(stated.denominator as double), 0) as decimal(18, 6)) as metric_value
         {%- for days in [7, 28] %}
         {%- set window = series_of ~ ' rows between ' ~ (days - 1) ~ ' preceding and current row' %}
-        , case
+        case
             when count(stated.numerator) over ({{ window }}) = {{ days }}
                 then cast(
                     cast(sum(stated.numerator) over ({{ window }}) as double)
                     / nullif(cast(sum(stated.denominator) over ({{ window }}) as double), 0) as decimal(18, 6)
                 )
-        end as mean_{{ days }}d_value
+        end as mean_{{ days }}d_value,
         {%- endfor %}
+        promotions.day_on is not null as is_promotion,
+        cast(cast(stated.numerator as double) / nullif(cast(stated.denominator as double), 0) as decimal(18, 6)) as metric_value
     from stated
     inner join moving on stated.channel_code = moving.channel_code and stated.metric_code = moving.metric_code
     left join promotions on stated.day_on = promotions.day_on
