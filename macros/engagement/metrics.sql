@@ -50,9 +50,9 @@
   {%- for days in [30, 60, 90, 180, 365] -%}
     {%- do metrics.update({'repurchase_rate_' ~ days ~ 'd': ['repurchased_' ~ days, 'first_buyers', 'order_count', days]}) -%}
   {%- endfor -%}
-  {%- for cohort, size in {'': 'registrants', 'buyer_': 'first_buyers'}.items() -%}
+  {%- for cohort, size, source in [('', 'registrants', 'active_customers'), ('buyer_', 'first_buyers', 'order_count')] -%}
     {%- for kind, days in {'d1': 1, 'd7': 7, 'd30': 30, 'd1_7': 7, 'd8_30': 30, 'rolling_d1': 1, 'rolling_d7': 7, 'rolling_d30': 30}.items() -%}
-      {%- do metrics.update({cohort ~ 'retention_' ~ kind: [cohort ~ 'retained_' ~ kind, size, 'active_customers', days]}) -%}
+      {%- do metrics.update({cohort ~ 'retention_' ~ kind: [cohort ~ 'retained_' ~ kind, size, source, days]}) -%}
     {%- endfor -%}
   {%- endfor -%}
   {{- return(metrics) -}}
