@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from statistics import median
 
 import duckdb
@@ -290,7 +291,7 @@ def funnel(
         for month, moments in entered.items():
             start = at = min(moments)
             reached = [0.0]
-            for (previous, _), (name, days) in zip(steps, steps[1:], strict=False):
+            for (previous, _), (name, days) in pairwise(steps):
                 later = [
                     m for m in done[customer][name]
                     if (m > at if name == previous else m >= at)

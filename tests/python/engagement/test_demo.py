@@ -159,8 +159,8 @@ def test_buyers_of_the_month_and_of_the_year(
 
 def test_what_customers_say(built: duckdb.DuckDBPyConnection, facts: Facts) -> None:
     last, posts, contributors = {}, defaultdict(int), defaultdict(set)
-    for key, customer, at, on, kind, score, scale, status in built.execute(
-        "select feedback_key, customer_id, feedback_at, feedback_on, feedback_kind, score, scale_max, status"
+    for key, customer, on, kind, score, scale, status in built.execute(
+        "select feedback_key, customer_id, feedback_on, feedback_kind, score, scale_max, status"
         " from core.fct_feedback where not is_test order by feedback_at, feedback_key"
     ).fetchall():
         month = oracle.month_of(on)
@@ -196,7 +196,7 @@ def test_what_customers_say(built: duckdb.DuckDBPyConnection, facts: Facts) -> N
             people = len({c for c in contributors[month] if c in facts.identified})
             assert found["ugc_contributor_rate"][month][:2] == (people, active)
     # The demo has no questionnaire of this kind, so there is no answer and not a 0.
-    assert {v for v in found["csat"].values()} == {(None, None, None)}
+    assert set(found["csat"].values()) == {(None, None, None)}
 
 
 def test_referrals(built: duckdb.DuckDBPyConnection, facts: Facts) -> None:

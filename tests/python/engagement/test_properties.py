@@ -44,14 +44,15 @@ class Warehouse:
     def rebuild(self, changed: tuple[str, ...]) -> None:
         """Build whatever the marts need of core and marts that depends on the changed relations."""
         order: list[str] = []
-        stale: dict[str, bool] = {name: True for name in changed}
+        stale: dict[str, bool] = dict.fromkeys(changed, True)
 
         def visit(name: str) -> bool:
             if name not in stale:
                 node = self.nodes[name]
                 parents = [self.names[p] for p in node["depends_on"]["nodes"] if p in self.names]
                 layer = node["fqn"][1]
-                stale[name] = any([visit(p) for p in parents]) and layer in ("core", "marts")
+                visited = [visit(parent) for parent in parents]
+                stale[name] = any(visited) and layer in ("core", "marts")
                 if stale[name]:
                     order.append(name)
             return stale[name]
