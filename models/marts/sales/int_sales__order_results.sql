@@ -29,6 +29,7 @@ final as (
         cast(orders.order_key as string) as order_key,
         cast(orders.customer_id as string) as customer_id,
         cast(orders.channel_code as string) as channel_code,
+        orders.ordered_on,
         {{ month_of('orders.ordered_on') }} as month_on,
         orders.is_valid,
         orders.is_rate_missing,
