@@ -71,11 +71,11 @@ def warnings(published: Published) -> Panel:
             why = row["why"] + (
                 f", {row['days']} days to the threshold" if (row["days"] or 0) > 0 else ""
             )
-            listed.append([name, row["customer_id"], row["day_on"], why])
+            listed.append([row["customer_id"], row["day_on"], name, why])
     kinds.append({"name": REMINDER, "value": len(reminders)})
     for row in reminders[:FIRST_ROWS]:
         why = f"{row['category']}, every {row['days']} days ({row['source']})"
-        listed.append([REMINDER, row["customer_id"], row["day_on"], why])
+        listed.append([row["customer_id"], row["day_on"], REMINDER, why])
     total = sum(kind["value"] for kind in kinds)
     if not total:
         return panel("No warning opened in the week and no reminder is due.")
@@ -84,13 +84,14 @@ def warnings(published: Published) -> Panel:
     chart = Chart(
         "Warnings and reminders",
         f"Bars by kind. {finding}",
-        charts.bars(shown, "Warnings and reminders", money=False, height=34 * len(shown) + 50),
+        charts.bars(shown, "Customers", money=False, height=34 * len(shown) + 50, shares=False),
     )
     figures = Figures(
-        ["Kind", "Customer", "Day", "Why"],
+        ["Customer", "Day", "Kind", "Why"],
         listed,
         title=f"The first {FIRST_ROWS} of each kind",
         is_open=True,
+        is_text=True,
     )
     return panel(finding, [chart], figures)
 

@@ -21,6 +21,8 @@ PERCENT = "format(datum.value, '.0%')"
 HEIGHT = 280
 # A phone is too narrow for some texts; `width` is that of the plot.
 NARROW = "width < 340"
+# Under a grid a phone has room for the Chinese half of a label only; beside it both stand.
+CHINESE = f"{NARROW} ? slice(datum.value, lastindexof(datum.value, ' ') + 1) : datum.value"
 FONT = (
     "system-ui, -apple-system, 'Segoe UI', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', "
     "sans-serif"
@@ -65,7 +67,8 @@ def finish(
             labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=170,
         )
         .configure_legend(
-            orient="top", direction="horizontal", columns=alt.ExprRef(f"{NARROW} ? 2 : 5"),
+            orient="top", direction="horizontal",
+            columns=alt.ExprRef(f"{NARROW} ? 2 : width < 560 ? 3 : 5"),
             labelFontSize=12, title=None,
             labelColor=INK, labelLimit=150, symbolType="square", symbolStrokeWidth=0, offset=8,
         )
@@ -115,10 +118,12 @@ def matrix(
         x=alt.X(
             "to:N",
             scale=alt.Scale(domain=list(order)),
-            axis=axis(titles[1], labelAngle=-45, labelLimit=110, labelOverlap=False),
+            axis=axis(
+                titles[1], labelAngle=-90, labelLimit=190, labelOverlap=False, labelExpr=CHINESE
+            ),
         ),
         y=alt.Y(
-            "from:N", scale=alt.Scale(domain=list(order)), axis=axis(titles[0], labelLimit=130)
+            "from:N", scale=alt.Scale(domain=list(order)), axis=axis(titles[0], labelLimit=190)
         ),
         tooltip=[
             alt.Tooltip("from:N", title="From"),
@@ -188,6 +193,7 @@ def activity(rows: Rows, promotions: Rows, anomalies: Rows) -> dict[str, Any]:
             color=alt.Color(
                 "measure:N",
                 scale=alt.Scale(domain=list(ACTIVITY_MEASURES), range=[BLUE, ORANGE, GREEN]),
+                legend=alt.Legend(symbolType="stroke", symbolStrokeWidth=3),
             ),
             tooltip=[
                 alt.Tooltip("utcyearmonthdate(day):T", format="%Y-%m-%d", title="Day"),
@@ -254,8 +260,9 @@ def rfm_grid(rows: Rows) -> dict[str, Any]:
     return finish(alt.layer(cells, numbers, names), height=340)
 
 
-def bars(rows: Rows, title: str, money: bool, height: int) -> dict[str, Any]:
-    """Horizontal bars in the order given. Rows: name, value, share."""
+def bars(rows: Rows, title: str, money: bool, height: int, shares: bool = True) -> dict[str, Any]:
+    """Horizontal bars in the order given, their share written beside them, or else their value.
+    Rows: name, value, share."""
     tooltip_format = "$,.0f" if money else ","
     base = alt.Chart(data(rows)).encode(
         y=alt.Y("name:N", sort=None, axis=axis(None, labelLimit=190)),
@@ -267,10 +274,9 @@ def bars(rows: Rows, title: str, money: bool, height: int) -> dict[str, Any]:
         ],
     )
     marks = base.mark_bar(color=BLUE, cornerRadiusEnd=2)
-    shares = base.mark_text(align="left", dx=4, fontSize=11, color=INK).encode(
-        text=alt.Text("share:Q", format=".1%")
-    )
-    return finish(alt.layer(marks, shares), height=height, right=20)
+    beside = alt.Text("share:Q", format=".1%") if shares else alt.Text("value:Q", format=",")
+    texts = base.mark_text(align="left", dx=4, fontSize=11, color=INK).encode(text=beside)
+    return finish(alt.layer(marks, texts), height=height, right=20)
 
 
 def sales_and_profit(rows: Rows, currency: str) -> dict[str, Any]:

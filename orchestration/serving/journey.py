@@ -26,7 +26,7 @@ MODELS = {
 MONTHS_SHOWN = 24
 COHORTS_SHOWN = 13
 OLDEST_AGE = 12
-NO_STAGE = "Not there"
+NO_STAGE = "Not there 不在"
 NOT_A_BUYER = "Not a buyer 未购"
 
 

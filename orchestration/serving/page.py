@@ -46,7 +46,7 @@ summary { cursor: pointer; color: var(--link); font-size: .9rem; }
 table { border-collapse: collapse; font-size: .875rem; width: 100%; }
 th, td { text-align: right; padding: 4px 8px; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+.words th, .words td, th:first-child, td:first-child { text-align: left; }
 code { font-size: .85em; }
 select { font: inherit; font-size: .9rem; padding: 4px 8px; margin: 4px 0 8px; max-width: 100%; }
 .empty { padding: 24px; text-align: center; background: var(--ground); border-radius: 6px; }
@@ -168,9 +168,10 @@ def _table(figures: Figures) -> str:
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
         for row in figures.rows
     )
+    words = ' class="words"' if figures.is_text else ""
     return (
         f"<details{' open' if figures.is_open else ''}><summary>{escape(figures.title)}</summary>"
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="scroll"><table{words}><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></details>"
     )
 

@@ -22,12 +22,14 @@ class Chart:
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers of a panel as a table: headings, and rows of text. `is_open` shows it at once."""
+    """The numbers of a panel as a table: headings, and rows of text. `is_open` shows it at once,
+    `is_text` aligns all of it like words."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = "The figures as a table"
     is_open: bool = False
+    is_text: bool = False
 
 
 @dataclass(frozen=True)
