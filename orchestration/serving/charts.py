@@ -22,7 +22,8 @@ HEIGHT = 280
 # A phone is too narrow for some texts; `width` is that of the plot.
 NARROW = "width < 340"
 # Under a grid a phone has room for the Chinese half of a label only; beside it both stand.
-CHINESE = f"{NARROW} ? slice(datum.value, lastindexof(datum.value, ' ') + 1) : datum.value"
+PHONE = "containerSize()[0] < 400"
+CHINESE = f"{PHONE} ? slice(datum.value, lastindexof(datum.value, ' ') + 1) : datum.value"
 FONT = (
     "system-ui, -apple-system, 'Segoe UI', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', "
     "sans-serif"
@@ -123,7 +124,13 @@ def matrix(
             ),
         ),
         y=alt.Y(
-            "from:N", scale=alt.Scale(domain=list(order)), axis=axis(titles[0], labelLimit=190)
+            "from:N",
+            scale=alt.Scale(domain=list(order)),
+            axis=axis(
+                titles[0],
+                labelLimit=alt.ExprRef(f"{PHONE} ? 118 : 190"),
+                labelFontSize=alt.ExprRef(f"{PHONE} ? 10 : 12"),
+            ),
         ),
         tooltip=[
             alt.Tooltip("from:N", title="From"),
@@ -135,7 +142,7 @@ def matrix(
     cells = base.mark_rect(stroke="white", strokeWidth=1).encode(
         color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
     )
-    seen = 1 if numbers_on_a_phone else alt.ExprRef(f"{NARROW} ? 0 : 1")
+    seen = 1 if numbers_on_a_phone else alt.ExprRef(f"{PHONE} ? 0 : 1")
     numbers = base.mark_text(fontSize=11, opacity=seen).encode(
         text=alt.Text("customers:Q", format=","),
         color=alt.condition(alt.datum.share > 0.55, alt.value("white"), alt.value(INK)),
