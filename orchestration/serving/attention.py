@@ -84,7 +84,7 @@ def warnings(published: Published) -> Panel:
     chart = Chart(
         "Warnings and reminders",
         f"Bars by kind. {finding}",
-        charts.bars(shown, "Customers", money=False, height=34 * len(shown) + 50, shares=False),
+        charts.bars(shown, "Cases", money=False, height=34 * len(shown) + 50, shares=False),
     )
     figures = Figures(
         ["Customer", "Day", "Kind", "Why"],
