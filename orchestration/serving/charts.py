@@ -21,6 +21,9 @@ PERCENT = "format(datum.value, '.0%')"
 HEIGHT = 280
 # A phone is too narrow for some texts; `width` is that of the plot.
 NARROW = "width < 340"
+# Under a grid a phone has room for the Chinese half of a label only; beside it both stand.
+PHONE = "containerSize()[0] < 400"
+CHINESE = f"{PHONE} ? slice(datum.value, lastindexof(datum.value, ' ') + 1) : datum.value"
 FONT = (
     "system-ui, -apple-system, 'Segoe UI', 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', "
     "sans-serif"
@@ -65,7 +68,8 @@ def finish(
             labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=170,
         )
         .configure_legend(
-            orient="top", direction="horizontal", columns=alt.ExprRef(f"{NARROW} ? 2 : 5"),
+            orient="top", direction="horizontal",
+            columns=alt.ExprRef(f"{NARROW} ? 2 : width < 560 ? 3 : 5"),
             labelFontSize=12, title=None,
             labelColor=INK, labelLimit=150, symbolType="square", symbolStrokeWidth=0, offset=8,
         )
@@ -103,6 +107,133 @@ def stacked_stages(rows: Rows, labels: Sequence[str]) -> dict[str, Any]:
     return finish(chart)
 
 
+def matrix(
+    rows: Rows,
+    order: Sequence[str],
+    titles: tuple[str, str],
+    numbers_on_a_phone: bool = True,
+) -> dict[str, Any]:
+    """Who went from where to where. Rows: from, to, customers, share (of the row); the colour is
+    the share. `order` lists both ends, `titles` names them."""
+    base = alt.Chart(data(rows)).encode(
+        x=alt.X(
+            "to:N",
+            scale=alt.Scale(domain=list(order)),
+            axis=axis(
+                titles[1], labelAngle=-90, labelLimit=190, labelOverlap=False, labelExpr=CHINESE
+            ),
+        ),
+        y=alt.Y(
+            "from:N",
+            scale=alt.Scale(domain=list(order)),
+            axis=axis(
+                titles[0],
+                labelLimit=alt.ExprRef(f"{PHONE} ? 118 : 190"),
+                labelFontSize=alt.ExprRef(f"{PHONE} ? 10 : 12"),
+            ),
+        ),
+        tooltip=[
+            alt.Tooltip("from:N", title="From"),
+            alt.Tooltip("to:N", title="To"),
+            alt.Tooltip("customers:Q", format=",", title="Customers"),
+            alt.Tooltip("share:Q", format=".1%", title="Share of the row"),
+        ],
+    )
+    cells = base.mark_rect(stroke="white", strokeWidth=1).encode(
+        color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
+    )
+    seen = 1 if numbers_on_a_phone else alt.ExprRef(f"{PHONE} ? 0 : 1")
+    numbers = base.mark_text(fontSize=11, opacity=seen).encode(
+        text=alt.Text("customers:Q", format=","),
+        color=alt.condition(alt.datum.share > 0.55, alt.value("white"), alt.value(INK)),
+    )
+    return finish(alt.layer(cells, numbers), height=max(280, 30 * len(order) + 90))
+
+
+def cohort_map(rows: Rows, title: str, percent: bool) -> dict[str, Any]:
+    """Cohorts by age. Rows: cohort, age, customers, value; a cell that is not there stays blank.
+
+    The scale ends at the largest value of a later age: of a share, age 0 is everybody.
+    """
+    top = max((row["value"] for row in rows if row["age"]), default=1) or 1
+    number = ".0%" if percent else ",.0f"
+    base = alt.Chart(data(rows)).encode(
+        x=alt.X("age:O", axis=axis("Age in months", labelAngle=0)),
+        y=alt.Y("cohort:O", axis=axis(None)),
+        tooltip=[
+            alt.Tooltip("cohort:O", title="First purchase in"),
+            alt.Tooltip("age:O", title="Age in months"),
+            alt.Tooltip("customers:Q", format=",", title="Customers"),
+            alt.Tooltip("value:Q", format=".1%" if percent else "$,.2f", title=title),
+        ],
+    )
+    cells = base.mark_rect(stroke="white", strokeWidth=1).encode(
+        color=alt.Color(
+            "value:Q", scale=alt.Scale(scheme="blues", domain=[0, top], clamp=True), legend=None
+        )
+    )
+    numbers = base.mark_text(fontSize=10, opacity=alt.ExprRef(f"{NARROW} ? 0 : 1")).encode(
+        text=alt.Text("value:Q", format=number),
+        color=alt.condition(alt.datum.value > 0.55 * top, alt.value("white"), alt.value(INK)),
+    )
+    height = 26 * len({row["cohort"] for row in rows}) + 60
+    return finish(alt.layer(cells, numbers), height=max(160, height))
+
+
+ACTIVITY_MEASURES = ("Day (DAU)", "7 days (WAU)", "28 days (MAU)")
+
+
+def activity(rows: Rows, promotions: Rows, anomalies: Rows) -> dict[str, Any]:
+    """Active customers by day. Rows: day, measure, customers; promotions: start, end (exclusive);
+    anomalies: day, customers, normal. Days are UTC on the axis, so that none shifts elsewhere."""
+    days = alt.X(
+        "day:T",
+        scale=alt.Scale(type="utc"),
+        axis=axis(None, format="%Y-%m-%d", labelAngle=-45, tickCount=8),
+    )
+    lines = (
+        alt.Chart(data(rows))
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=days,
+            y=alt.Y("customers:Q", axis=axis("Customers", short=True)),
+            color=alt.Color(
+                "measure:N",
+                scale=alt.Scale(domain=list(ACTIVITY_MEASURES), range=[BLUE, ORANGE, GREEN]),
+                legend=alt.Legend(symbolType="stroke", symbolStrokeWidth=3),
+            ),
+            tooltip=[
+                alt.Tooltip("utcyearmonthdate(day):T", format="%Y-%m-%d", title="Day"),
+                alt.Tooltip("measure:N", title="Active in"),
+                alt.Tooltip("customers:Q", format=",", title="Customers"),
+            ],
+        )
+    )
+    layers: list[alt.Chart] = [lines]
+    if promotions:
+        layers.insert(
+            0,
+            alt.Chart(data(promotions))
+            .mark_rect(color=PINK, opacity=0.18)
+            .encode(x=alt.X("start:T", scale=alt.Scale(type="utc")), x2="end:T"),
+        )
+    if anomalies:
+        layers.append(
+            alt.Chart(data(anomalies))
+            .mark_point(shape="triangle-up", color=RED, filled=True, size=80, opacity=1)
+            .encode(
+                x=days,
+                y="customers:Q",
+                tooltip=[
+                    alt.Tooltip("utcyearmonthdate(day):T", format="%Y-%m-%d", title="Unusual day"),
+                    alt.Tooltip("customers:Q", format=",", title="Customers"),
+                    alt.Tooltip("normal:Q", format=",.0f", title="Normal"),
+                ],
+            )
+        )
+    return finish(alt.layer(*layers))
+
+
 def rfm_grid(rows: Rows) -> dict[str, Any]:
     """Recency against frequency and money. Rows: r, fm, customers, share, money, class."""
     base = alt.Chart(data(rows)).encode(
@@ -136,8 +267,9 @@ def rfm_grid(rows: Rows) -> dict[str, Any]:
     return finish(alt.layer(cells, numbers, names), height=340)
 
 
-def bars(rows: Rows, title: str, money: bool, height: int) -> dict[str, Any]:
-    """Horizontal bars in the order given. Rows: name, value, share."""
+def bars(rows: Rows, title: str, money: bool, height: int, shares: bool = True) -> dict[str, Any]:
+    """Horizontal bars in the order given, their share written beside them, or else their value.
+    Rows: name, value, share."""
     tooltip_format = "$,.0f" if money else ","
     base = alt.Chart(data(rows)).encode(
         y=alt.Y("name:N", sort=None, axis=axis(None, labelLimit=190)),
@@ -149,10 +281,9 @@ def bars(rows: Rows, title: str, money: bool, height: int) -> dict[str, Any]:
         ],
     )
     marks = base.mark_bar(color=BLUE, cornerRadiusEnd=2)
-    shares = base.mark_text(align="left", dx=4, fontSize=11, color=INK).encode(
-        text=alt.Text("share:Q", format=".1%")
-    )
-    return finish(alt.layer(marks, shares), height=height, right=20)
+    beside = alt.Text("share:Q", format=".1%") if shares else alt.Text("value:Q", format=",")
+    texts = base.mark_text(align="left", dx=4, fontSize=11, color=INK).encode(text=beside)
+    return finish(alt.layer(marks, texts), height=height, right=20)
 
 
 def sales_and_profit(rows: Rows, currency: str) -> dict[str, Any]:

@@ -46,18 +46,33 @@ summary { cursor: pointer; color: var(--link); font-size: .9rem; }
 table { border-collapse: collapse; font-size: .875rem; width: 100%; }
 th, td { text-align: right; padding: 4px 8px; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+.words th, .words td, th:first-child, td:first-child { text-align: left; }
 code { font-size: .85em; }
+select { font: inherit; font-size: .9rem; padding: 4px 8px; margin: 4px 0 8px; max-width: 100%; }
 .empty { padding: 24px; text-align: center; background: var(--ground); border-radius: 6px; }
 @media print { section { break-inside: avoid; } nav { display: none; } }
 """
 DRAW = """
 const locale = JSON.parse(document.getElementById('locale').textContent);
-window.reportReady = Promise.all(Array.from(document.querySelectorAll('.chart'), async (place) => {
+// A hidden chart has no width, so it is drawn when it is shown.
+const drawOne = async (place) => {
+  if (place.dataset.drawn || place.closest('[hidden]')) return;
+  place.dataset.drawn = 'yes';
   const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
   await vegaEmbed(place, spec,
     {mode: 'vega-lite', renderer: 'svg', actions: false, formatLocale: locale});
-}));
+};
+const draw = (within) => Promise.all(Array.from(within.querySelectorAll('.chart'), drawOne));
+for (const picker of document.querySelectorAll('select')) {
+  const pick = () => {
+    for (const choice of picker.options)
+      document.getElementById(choice.value).hidden = !choice.selected;
+    return draw(picker.closest('section'));
+  };
+  picker.addEventListener('change', () => { window.reportReady = pick(); });
+  pick();
+}
+window.reportReady = draw(document);
 """
 
 
@@ -111,18 +126,31 @@ def render(
 
 def _section(panel: Panel, as_of: str) -> str:
     tables = ", ".join(f"<code>{escape(table)}</code>" for table in panel.tables)
-    if panel.charts:
-        finding = f"<p>{escape(panel.finding)}</p>"
-        drawn = "".join(_figure(f"{panel.key}-{n}", chart) for n, chart in enumerate(panel.charts))
-        body = f'{finding}<div class="charts">{drawn}</div>'
-    else:
-        body = f'<p class="empty">No data. {escape(panel.finding)}</p>'
     return (
-        f'<section id="{panel.key}"><h2>{escape(panel.title)}</h2>{body}'
-        f"{_table(panel.figures) if panel.figures else ''}"
+        f'<section id="{panel.key}"><h2>{escape(panel.title)}</h2>'
+        f"{_views(panel) if panel.views else _body(panel)}"
         f'<p class="soft">As of {escape(as_of)}. {escape(panel.definition)} '
         f"Reads {tables}.</p></section>\n"
     )
+
+
+def _views(panel: Panel) -> str:
+    options = "".join(
+        f'<option value="{view.key}">{escape(view.title)}</option>' for view in panel.views
+    )
+    shown = "".join(
+        f'<div id="{view.key}"{" hidden" if number else ""}>{_body(view)}</div>'
+        for number, view in enumerate(panel.views)
+    )
+    return f'<select aria-label="{escape(panel.title, quote=True)}">{options}</select>{shown}'
+
+
+def _body(panel: Panel) -> str:
+    table = _table(panel.figures) if panel.figures else ""
+    if not panel.charts:
+        return f'<p class="empty">No data. {escape(panel.finding)}</p>{table}'
+    drawn = "".join(_figure(f"{panel.key}-{n}", chart) for n, chart in enumerate(panel.charts))
+    return f'<p>{escape(panel.finding)}</p><div class="charts">{drawn}</div>{table}'
 
 
 def _figure(key: str, chart: Chart) -> str:
@@ -140,9 +168,10 @@ def _table(figures: Figures) -> str:
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
         for row in figures.rows
     )
+    words = ' class="words"' if figures.is_text else ""
     return (
-        "<details><summary>The figures as a table</summary>"
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<details{' open' if figures.is_open else ''}><summary>{escape(figures.title)}</summary>"
+        f'<div class="scroll"><table{words}><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></details>"
     )
 

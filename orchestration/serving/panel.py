@@ -22,15 +22,22 @@ class Chart:
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers of a panel as a table: headings, and rows of text."""
+    """The numbers of a panel as a table: headings, and rows of text. `is_open` shows it at once,
+    `is_text` aligns all of it like words."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+    title: str = "The figures as a table"
+    is_open: bool = False
+    is_text: bool = False
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One section of the page. A panel without charts says in `finding` why it is empty."""
+    """One section of the page. A panel without charts says in `finding` why it is empty.
+
+    A panel with `views` shows one of them at a time, whichever the reader picks by its title.
+    """
 
     key: str
     title: str
@@ -39,6 +46,7 @@ class Panel:
     tables: Sequence[str]
     charts: Sequence[Chart] = ()
     figures: Figures | None = None
+    views: Sequence[Panel] = ()
 
 
 @dataclass(frozen=True)

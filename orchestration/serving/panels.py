@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.serving import charts, identity
+from orchestration.serving import attention, charts, identity, journey
 from orchestration.serving.panel import (
     Chart,
     Figures,
@@ -13,7 +13,6 @@ from orchestration.serving.panel import (
     share,
 )
 
-MODELS = {"value5": "Value model", "maturity5": "Maturity model"}
 MOST_BARS = 12
 HISTOGRAM_BARS = 30
 QUARANTINED, DUPLICATE, SUPERSEDED = "Quarantined", "Duplicate", "Superseded"
@@ -22,58 +21,18 @@ QUARANTINED, DUPLICATE, SUPERSEDED = "Quarantined", "Duplicate", "Superseded"
 def all_panels(published: Published) -> list[Panel]:
     """Every panel of the page, in order."""
     return [
-        *(stages(published, model) for model in MODELS),
+        journey.stages(published),
+        attention.warnings(published),
+        journey.cohorts(published),
         rfm(published),
+        journey.rfm_movement(published),
+        attention.activity(published),
+        attention.funnels(published),
         sales(published),
         channels(published),
         value(published),
         quality(published),
     ]
-
-
-def stages(published: Published, model: str) -> Panel:
-    """Customers by lifecycle stage at each month end, for one model."""
-    table = "lifecycle_stage_monthly"
-    panel = begin(
-        f"stages-{model}",
-        f"Customers by stage: {MODELS[model]} ({model})",
-        "Identified and anonymous customers by the stage that they were in at each month end "
-        "and on the as-of day; nobody is in two stages of one model. The rules are the rows of "
-        "the seed lifecycle_rule.",
-        [table],
-    )
-    rows = rows_if_there(
-        published,
-        [table],
-        """
-        select
-            strftime(as_of, '%Y-%m') as month, stage_rank as rank,
-            label_en || ' ' || label_zh as stage,
-            customer_count as customers,
-            customer_count / nullif(sum(customer_count) over (partition by as_of), 0) as share
-        from lifecycle_stage_monthly where model_code = ? order by as_of, stage_rank
-        """,
-        model,
-    )
-    if not rows or not any(row["customers"] for row in rows):
-        return panel("No customer is in a stage of this model.")
-    labels = {row["rank"]: row["stage"] for row in rows}
-    last = [row for row in rows if row["month"] == rows[-1]["month"]]
-    largest = max(last, key=lambda row: row["customers"])
-    finding = (
-        f"{sum(row['customers'] for row in last):,} customers; the largest stage is "
-        f"{largest['stage']} with {share(largest['share'])}."
-    )
-    chart = Chart(
-        "Customers at each month end",
-        f"Stacked bars by month. {finding}",
-        charts.stacked_stages(rows, [labels[rank] for rank in sorted(labels)]),
-    )
-    figures = Figures(
-        ["Stage", "Customers", "Share"],
-        [[row["stage"], f"{row['customers']:,}", share(row["share"])] for row in reversed(last)],
-    )
-    return panel(finding, [chart], figures)
 
 
 def rfm(published: Published) -> Panel:

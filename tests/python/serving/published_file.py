@@ -100,6 +100,73 @@ TABLES = (
         11000 as loaded_records, 50 as quarantined_records, 900 as duplicate_records, 50 as superseded_records,
         0 as difference_records
     """,
+    """
+    create table lifecycle_flow_monthly as
+    select 'value5' as model_code, month_on, is_complete, from_stage_code, to_stage_code, flow_kind, customer_count
+    from (values
+        (date '2026-05-01', true, 'new', 'new', 'stay', 900), (date '2026-06-01', true, null, 'new', 'enter', 17),
+        (date '2026-06-01', true, 'new', 'new', 'stay', 60), (date '2026-06-01', true, 'new', 'existing', 'upgrade', 20),
+        (date '2026-06-01', true, 'existing', 'sleeping', 'downgrade', 11), (date '2026-06-01', true, 'sleeping', 'new', 'reactivate', 3)
+    ) as flows(month_on, is_complete, from_stage_code, to_stage_code, flow_kind, customer_count)
+    """,
+    f"""
+    create table rfm_movement_monthly as
+    select from_on, as_of, 'western' as class_scheme, from_class, to_class, customer_count, customer_rate
+    from (values
+        (date '2026-04-30', date '2026-05-31', 'new', 'new', 777, 1.0), (date '2026-05-31', {DAY}, 'new', 'champion', 31, 0.31),
+        (date '2026-05-31', {DAY}, 'new', 'new', 69, 0.69), (date '2026-05-31', {DAY}, 'champion', 'lost', 5, 1.0),
+        (date '2026-05-31', {DAY}, 'not_a_buyer', 'new', 8, 1.0)
+    ) as moves(from_on, as_of, from_class, to_class, customer_count, customer_rate)
+    """,
+    """
+    create table cohort_monthly as
+    select
+        entry_event, (date '2026-06-01' - to_months(c::int))::date as cohort_month_on, channel_code, a::bigint as age_months,
+        (100 + c)::bigint as customer_count, case when a < c then (1 / (1 + a))::decimal(18,6) end as retention_rate,
+        case when a < c then (50 + 10 * a)::decimal(18,4) end as cumulative_net_sales_per_customer_amount
+    from range(16) as cohorts(c), range(16) as ages(a), (values ('first_purchase', 'all'), ('registration', 'all'), ('first_purchase', 'douyin'))
+        as kinds(entry_event, channel_code)
+    where a <= c
+    """,
+    f"""
+    create table customer_alert as
+    select
+        'c_' || i as customer_id, case i % 3 when 0 then 'churn_warning' when 1 then 'churn_pre_warning' else 'activity_drop' end
+            as alert_code,
+        {DAY} - (i // 3)::int as opened_on, i % 2 = 0 as is_open, 'high' as severity, 'no_order' as reason_code,
+        case i % 3 when 0 then 0 when 1 then 12 end::bigint as days_to_threshold
+    from range(60) as t(i)
+    """,
+    f"""
+    create table customer_replenishment as
+    select
+        'c_' || i as customer_id, 'Coffee <b>' as category_l2, {DAY} - (30 * (i % 2))::int as as_of, {DAY} + (i % 14)::int as remind_on,
+        30::bigint as cycle_days, 'personal' as cycle_source, i % 14 < 7 as is_due_this_week
+    from range(56) as t(i)
+    """,
+    f"""
+    create table activity_daily as
+    select
+        {DAY} - d::int as day_on, channel_code, (40 + d % 7)::bigint as dau_count, (120 + d % 9)::bigint as wau_count,
+        (300 + d % 11)::bigint as mau_count
+    from range(300) as t(d), (values ('all'), ('douyin')) as channels(channel_code)
+    """,
+    f"""
+    create table kpi_daily as
+    select
+        {DAY} - d::int as day_on, 'dau' as metric_code, 'all' as channel_code, (40 + d % 7)::decimal(18,6) as metric_value,
+        43::decimal(18,6) as normal_value, d in (50, 200) as is_anomaly, d between 10 and 30 as is_promotion
+    from range(300) as t(d)
+    """,
+    """
+    create table funnel_monthly as
+    select
+        'first_purchase' as funnel_code, month_on, 'all' as channel_code, step_number, label_en, label_zh, customer_count, step_rate, overall_rate
+    from (values
+        (date '2026-05-01', 1, 'Registered', '注册', 80, null, 1.0), (date '2026-05-01', 2, 'Ordered', '下单', 20, 0.25, 0.25),
+        (date '2026-06-01', 1, 'Registered', '注册', 90, null, 1.0), (date '2026-06-01', 2, 'Ordered', '下单', null, null, null)
+    ) as steps(month_on, step_number, label_en, label_zh, customer_count, step_rate, overall_rate)
+    """,
     "create table dim_customer as select 'c_' || i as customer_id, i % 9 = 0 as is_anonymous, false as is_unknown, "
     "false as is_test from range(3000) as t(i)",
     "create table fct_order as select 'c_' || (i % 1999) as customer_id, true as is_valid, 99.5::decimal(18,4) as net_amount "

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 from browser import browser
 from published_file import TABLES, write_published
@@ -15,11 +16,18 @@ from orchestration.errors import UserError
 from orchestration.runtime.paths import DataPaths
 from orchestration.serving.report import write_report
 
-PANELS = ("stages-value5", "stages-maturity5", "rfm", "sales", "channels", "value", "quality")
+PANELS = (
+    "stages", "warnings", "cohorts", "rfm", "rfm-movement", "activity", "funnels", "sales", "channels", "value", "quality",
+)  # fmt: skip
+CHARTS = 18
 TABLE_OF = {
-    "stages-value5": "lifecycle_stage_monthly",
-    "stages-maturity5": "lifecycle_stage_monthly",
+    "stages": "lifecycle_flow_monthly",
+    "warnings": "customer_alert",
+    "cohorts": "cohort_monthly",
     "rfm": "customer_rfm",
+    "rfm-movement": "rfm_movement_monthly",
+    "activity": "activity_daily",
+    "funnels": "funnel_monthly",
     "sales": "sales_monthly",
     "channels": "dim_channel",
     "value": "customer_clv",
@@ -67,8 +75,9 @@ def test_the_page_refers_to_nothing_outside(report: Path) -> None:
 
 def test_every_chart_has_data(report: Path) -> None:
     charts = specs(report.read_text())
-    assert {key.rsplit("-", 1)[0] for key in charts} == set(PANELS)
-    assert len(charts) == 11
+    views = {"stages-value5", "stages-maturity5"}
+    assert {key.rsplit("-", 1)[0] for key in charts} == (set(PANELS) - {"stages"}) | views
+    assert len(charts) == CHARTS
     for key, spec in charts.items():
         held = json.dumps(spec)
         assert '"values": [{' in held, key
@@ -91,6 +100,76 @@ def test_figures_have_their_currency_and_stages_their_chinese_names(report: Path
         "20,000 raw records in 8 files = 18,900 loaded + 60 quarantined + 940 duplicate + 100 superseded"
         in page
     )
+
+
+def drawn(page: str, key: str) -> list[dict]:
+    """The rows in the specification of a chart: those of its first layer that has any."""
+    spec = specs(page)[key]
+    return next(part["data"]["values"] for part in (spec, *spec.get("layer", ())) if "data" in part)
+
+
+def test_moves_are_those_of_the_last_month(report: Path) -> None:
+    page = report.read_text()
+    assert "In 2026-06: 17 new, 20 went up, 11 down, 3 came back." in section(page, "stages")
+    moves = {(row["from"], row["to"]): row for row in drawn(page, "stages-value5-1")}
+    assert len(moves) == 5
+    assert moves["New 新客", "Existing 老客"]["customers"] == 20
+    assert moves["New 新客", "Existing 老客"]["share"] == pytest.approx(0.25)
+
+
+def test_class_moves_are_those_between_the_last_two_days(report: Path) -> None:
+    page = report.read_text()
+    assert (
+        "From 2026-05-31 to 2026-06-30 36 of 105 buyers changed class; "
+        "most went from New 新客户 to Champion 冠军客户 (31)." in section(page, "rfm-movement")
+    )
+    assert sorted(row["customers"] for row in drawn(page, "rfm-movement-0")) == [5, 8, 31, 69]
+
+
+def test_cohort_cells_that_are_not_over_are_blank(report: Path, tmp_path: Path) -> None:
+    page = report.read_text()
+    with duckdb.connect(str(write_published(tmp_path / "marts.duckdb"))) as marts:
+        expected = marts.execute(
+            """
+            select strftime(cohort_month_on, '%Y-%m'), age_months, retention_rate::double,
+                cumulative_net_sales_per_customer_amount::double
+            from cohort_monthly where entry_event = 'first_purchase' and channel_code = 'all'
+                and retention_rate is not null and cohort_month_on >= '2025-06-01' and age_months <= 12
+            """
+        ).fetchall()
+    for chart, column in (("cohorts-0", 2), ("cohorts-1", 3)):
+        cells = {(row["cohort"], row["age"]): row["value"] for row in drawn(page, chart)}
+        assert cells == {(row[0], row[1]): row[column] for row in expected}
+
+
+def test_warnings_count_the_week_and_name_customers_only_by_id(report: Path) -> None:
+    page = report.read_text()
+    text = section(page, "warnings")
+    opened = [i for i in range(60) if i // 3 < 7 and i % 2 == 0]
+    counts = [sum(i % 3 == kind for i in opened) for kind in (0, 1, 2)]
+    due = sum(i % 2 == 0 and i % 14 < 7 for i in range(56))
+    assert [row["value"] for row in drawn(page, "warnings-0")] == [*counts, due]
+    cells = re.findall(r"<tr><td>([^<]*)</td><td>([^<]*)</td><td>([^<]*)</td>", text)
+    assert cells and all(re.fullmatch(r"c_\d+", customer) for customer, _, _ in cells)
+    assert max(sum(kind == other for _, _, other in cells) for _, _, kind in cells) <= 5
+    assert "Coffee &lt;b&gt;, every 30 days (personal)" in text
+
+
+def test_activity_has_promotions_and_unusual_days(report: Path) -> None:
+    page = report.read_text()
+    promotions, lines, unusual = (
+        layer["data"]["values"] for layer in specs(page)["activity-0"]["layer"]
+    )
+    assert promotions == [{"start": "2026-05-31", "end": "2026-06-21"}]
+    assert len(lines) == 3 * 182
+    assert [row["day"] for row in unusual] == ["2026-05-11"]
+    assert "2026-06-30: DAU 40, WAU 120, MAU 300 (DAU is 13.3% of MAU)" in page
+
+
+def test_a_funnel_is_of_the_last_month_that_is_over(report: Path) -> None:
+    page = report.read_text()
+    assert "first purchase 2026-05: 25.0% reach the end." in section(page, "funnels")
+    assert [row["value"] for row in drawn(page, "funnels-0")] == [80, 20]
 
 
 def test_text_from_the_data_cannot_become_markup(tmp_path: Path) -> None:
@@ -128,6 +207,17 @@ def test_nothing_published_is_a_sentence(tmp_path: Path) -> None:
         write_report(DataPaths(tmp_path))
 
 
+PICK_THE_SECOND = """(async () => {
+  const picker = document.querySelector('#stages select');
+  picker.selectedIndex = 1;
+  picker.dispatchEvent(new Event('change'));
+  await window.reportReady;
+  const second = document.getElementById('stages-maturity5');
+  return [document.getElementById('stages-value5').hidden, second.hidden,
+    second.querySelectorAll('[role=graphics-symbol]').length > 2];
+})()"""
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_draws_every_chart_and_asks_for_nothing(
     report: Path, chromium: str, tmp_path: Path, width: int
@@ -138,8 +228,12 @@ def test_a_browser_draws_every_chart_and_asks_for_nothing(
             "Array.from(document.querySelectorAll('.chart')).map(c => [c.dataset.spec,"
             " c.querySelectorAll('[role=graphics-symbol]').length, c.clientWidth])"
         )
-        assert len(marks) == 11
-        assert all(count > 2 and drawn > 250 for _, count, drawn in marks), marks
+        assert len(marks) == CHARTS
+        assert all(
+            (count > 2 and drawn > 250) != name.startswith("spec-stages-maturity5")
+            for name, count, drawn in marks
+        ), marks
+        assert page.evaluate(PICK_THE_SECOND) == [True, False, True]
         assert page.requested() == [report.as_uri()]
         assert page.complaints() == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
