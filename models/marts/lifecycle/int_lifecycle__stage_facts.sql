@@ -1,96 +1,121 @@
--- One row per model, stage and month: what customers did while they were in the stage. A fact belongs to the stage of the day
--- before it, so that an order counts where it came from and not where it led. What nobody known did, and what a customer did
--- on the very first day, belongs to the stage in which everybody begins.
+-- One row per model, stage and month: what customers did while they were in the stage, by the stage of the day before. The columns
+-- ending in _change are what a number changes by in the month; their running sums over months are the numbers.
+{%- set sums = stage_fact_measures() %}
+{%- set persons = {'buyer_count': 'order_count > 0', 'lead_count': 'lead_events > 0',
+    'month_active_count': 'active_event_days > 0', 'active_customer_count': 'active_days > 0',
+    'ugc_contributor_count': 'ugc_post_count > 0', 'referrer_count': 'referral_successes > 0'} %}
+{%- set published = sums | reject('in', ['active_event_days', 'active_days', 'lead_events', 'referral_successes']) | list %}
+{%- set changes = ['week_active_change', 'year_order_change', 'year_buyer_change', 'lifespan_change', 'lifespan_customer_change'] %}
+{%- set forever = "cast('9999-12-31' as date)" %}
 with
 
-customers as (
-    select customer_id, registered_on, not is_unknown and not is_anonymous as is_identified
-    from {{ ref('dim_customer') }}
-    where not is_test
-),
-
-facts as (
-    select
-        orders.customer_id,
-        orders.ordered_on as day_on,
-        1 as order_count,
-        case when orders.is_rate_missing then 0 else 1 end as rated_order_count,
-        orders.net_amount as net_sales_amount,
-        case when customers.is_identified then orders.customer_id end as buyer_id,
-        0 as registration_count,
-        0 as view_count
-    from {{ ref('fct_order') }} as orders
-    inner join customers on orders.customer_id = customers.customer_id
-    where orders.is_valid
-    union all
-    select
-        customer_id,
-        registered_on as day_on,
-        0 as order_count,
-        0 as rated_order_count,
-        cast(0 as decimal(18, 4)) as net_sales_amount,
-        cast(null as string) as buyer_id,
-        1 as registration_count,
-        0 as view_count
-    from customers
-    where registered_on is not null
-    union all
-    select
-        customer_id,
-        event_on as day_on,
-        0 as order_count,
-        0 as rated_order_count,
-        cast(0 as decimal(18, 4)) as net_sales_amount,
-        cast(null as string) as buyer_id,
-        0 as registration_count,
-        count(*) as view_count
-    from {{ ref('fct_event') }}
-    where event_name in ('page_view', 'content_view') and not is_bot and not is_test
-    group by customer_id, event_on
-),
-
-models as (
-    select distinct model_code from {{ ref('lifecycle_rule') }}
-),
-
--- The open interval ends at the end of time, not at NULL: a join on "or ... is null" compares every fact with every interval.
-intervals as (
-    select
-        customer_id, model_code, stage_code, valid_from, coalesce(valid_to, cast('9999-12-31' as date)) as valid_to
-    from {{ ref('customer_lifecycle_intervals') }}
+as_of as (
+    select as_of from {{ ref('int_core__as_of') }}
 ),
 
 placed as (
+    select * from {{ ref('int_lifecycle__stage_fact_days') }}
+),
+
+intervals as (
+    select * from {{ ref('customer_lifecycle_intervals') }}
+),
+
+person_months as (
     select
-        models.model_code,
-        coalesce(intervals.stage_code, {{ lifecycle_entry_stage('models.model_code') }}) as stage_code,
-        {{ month_of('facts.day_on') }} as month_on,
-        facts.*
-    from facts
-    cross join models
-    cross join {{ ref('int_core__as_of') }} as as_of
-    left join intervals
-        on
-            facts.customer_id = intervals.customer_id
-            and models.model_code = intervals.model_code
-            and facts.day_on > intervals.valid_from
-            and facts.day_on <= intervals.valid_to
-    where facts.day_on <= as_of.as_of
+        model_code, stage_code, {{ month_of('day_on') }} as month_on, is_identified
+        {%- for measure in sums %}, sum({{ measure }}) as {{ measure }}{% endfor %}
+    from placed
+    group by model_code, stage_code, {{ month_of('day_on') }}, customer_id, is_identified
+),
+
+totals as (
+    select
+        model_code, stage_code, month_on,
+        sum(case when is_identified then active_event_days end) as active_day_count,
+        sum(case when is_identified then net_sales_amount end) as buyer_net_sales_amount
+        {%- for measure in published %}, sum({{ measure }}) as {{ measure }}{% endfor %}
+        {%- for measure, condition in persons.items() %}, sum(case when is_identified and {{ condition }} then 1 end) as {{ measure }}{% endfor %}
+    from person_months
+    group by model_code, stage_code, month_on
+),
+
+active_days as (
+    select
+        model_code, stage_code, day_on,
+        lead(day_on) over (partition by customer_id, model_code, stage_code order by day_on asc nulls last) as next_on
+    from placed
+    where is_identified and active_event_days > 0
+),
+
+purchase_days as (
+    select
+        customer_id, day_on, order_count,
+        lag(day_on) over (partition by customer_id order by day_on asc nulls last) as previous_on,
+        lead(day_on) over (partition by customer_id order by day_on asc nulls last) as next_on
+    from (select distinct customer_id, day_on, order_count from placed where is_identified and order_count > 0) as days
+),
+
+-- How long a purchase counts in which number: for good in a life, for a year in the orders, until the next one in the buyers.
+purchases as (
+    select
+        customer_id, day_on, {{ forever }} as counts_to, 0 as year_order_change, 0 as year_buyer_change,
+        coalesce({{ days_between('previous_on', 'day_on') }}, 0) as lifespan_change,
+        case when previous_on is null then 1 else 0 end as lifespan_customer_change
+    from purchase_days
+    union all
+    select customer_id, day_on, {{ days_later('day_on', 365) }}, order_count, 0, 0, 0 from purchase_days
+    union all
+    select customer_id, day_on, {{ leaves_window_on(365) }}, 0, 1, 0, 0 from purchase_days
+),
+
+-- It goes with the customer from stage to stage.
+carried as (
+    select
+        intervals.model_code, intervals.stage_code, purchases.*,
+        greatest(purchases.day_on, intervals.valid_from) as starts_on,
+        least(purchases.counts_to, coalesce(intervals.valid_to, {{ forever }})) as ends_on
+    from purchases
+    inner join intervals on purchases.customer_id = intervals.customer_id and purchases.counts_to > intervals.valid_from
+    where purchases.day_on < intervals.valid_to or intervals.valid_to is null
+),
+
+changed as (
+    select model_code, stage_code, day_on, 1 as week_active_change
+        {%- for measure in changes[1:] %}, 0 as {{ measure }}{% endfor %}
+    from active_days
+    union all
+    select model_code, stage_code, {{ leaves_window_on(7) }}, -1{{ ', 0' * 4 }} from active_days
+    union all
+    select model_code, stage_code, starts_on, 0{% for measure in changes[1:] %}, {{ measure }}{% endfor %} from carried
+    union all
+    select model_code, stage_code, ends_on, 0{% for measure in changes[1:] %}, -{{ measure }}{% endfor %} from carried
+),
+
+change_months as (
+    select
+        changed.model_code, changed.stage_code, {{ month_of('changed.day_on') }} as month_on
+        {%- for measure in changes %}, sum(changed.{{ measure }}) as {{ measure }}{% endfor %}
+    from changed
+    inner join as_of on changed.day_on <= as_of.as_of
+    group by changed.model_code, changed.stage_code, {{ month_of('changed.day_on') }}
 ),
 
 final as (
     select
-        model_code,
-        stage_code,
-        month_on,
-        cast(sum(order_count) as bigint) as order_count,
-        cast(sum(rated_order_count) as bigint) as rated_order_count,
-        cast(coalesce(sum(net_sales_amount), 0) as decimal(18, 4)) as net_sales_amount,
-        cast(count(distinct buyer_id) as bigint) as buyer_count,
-        cast(sum(registration_count) as bigint) as registration_count,
-        cast(sum(view_count) as bigint) as view_count
-    from placed
-    group by model_code, stage_code, month_on
+        coalesce(totals.model_code, change_months.model_code) as model_code,
+        coalesce(totals.stage_code, change_months.stage_code) as stage_code,
+        coalesce(totals.month_on, change_months.month_on) as month_on,
+        {%- for measure in published + ['active_day_count', 'buyer_net_sales_amount'] + persons | list + changes %}
+        cast(coalesce({{ measure }}, 0) as {{ 'bigint' if not measure.endswith('_amount') and measure != 'session_seconds' else 'decimal(18, 4)' }}) as {{ measure }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from totals
+    full outer join change_months
+        on
+            totals.model_code = change_months.model_code
+            and totals.stage_code = change_months.stage_code
+            and totals.month_on = change_months.month_on
 )
 
 select * from final

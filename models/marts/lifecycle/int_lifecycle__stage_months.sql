@@ -1,6 +1,20 @@
 -- One row per model, stage and month from the first customer to as_of, with everything that the scorecard divides. A count whose
 -- source had delivered nothing by the month is NULL, never 0. Advertising reaches people who are not known yet, so it stands
 -- with the stage in which everybody begins.
+{%- set feedback = ref('fct_feedback') ~ ' where not is_test and feedback_kind ' %}
+{%- set starts = {
+    'order': ['ordered_on', ref('fct_order')],
+    'event': ['event_on', ref('fct_event')],
+    'registration': ['registered_on', ref('dim_customer')],
+    'day': ['day_on', ref('fct_customer_day')],
+    'referral': ['coalesce(invited_on, registered_on)', ref('fct_referral')],
+    'nps': ['feedback_on', feedback ~ "= 'nps'"],
+    'csat': ['feedback_on', feedback ~ "= 'csat'"],
+    'ugc': ['feedback_on', feedback ~ "in ('ugc', 'review')"],
+} %}
+{%- set running = {'week_active_count': 'week_active_change', 'year_order_count': 'year_order_change', 'year_buyer_count': 'year_buyer_change',
+    'lifespan_days': 'lifespan_change', 'lifespan_customer_count': 'lifespan_customer_change'} %}
+{%- set so_far = so_far('months.model_code, months.stage_code', 'months.month_on') %}
 with
 
 as_of as (
@@ -59,9 +73,9 @@ advertising as (
 
 sources as (
     select
-        {{ month_of('(select min(ordered_on) from ' ~ ref('fct_order') ~ ')') }} as orders_from,
-        {{ month_of('(select min(event_on) from ' ~ ref('fct_event') ~ ')') }} as events_from,
-        {{ month_of('(select min(registered_on) from ' ~ ref('dim_customer') ~ ')') }} as registrations_from,
+        {%- for source, relation in starts.items() %}
+        {{ month_of('(select min(' ~ relation[0] ~ ') from ' ~ relation[1] ~ ')') }} as {{ source }}_from,
+        {%- endfor %}
         (select min(month_on) from advertising where impression_count is not null) as impressions_from,
         (select min(month_on) from advertising where click_count is not null) as clicks_from
 ),
@@ -81,12 +95,16 @@ final as (
         coalesce(flows.upgraded_count, 0) as upgraded_count,
         case when months.is_inactive then coalesce(flows.reactivated_count, 0) end as reactivated_count,
         coalesce(flows.churned_count, 0) as churned_count,
-        case when months.month_on >= sources.orders_from then coalesce(facts.order_count, 0) end as order_count,
-        case when months.month_on >= sources.orders_from then coalesce(facts.rated_order_count, 0) end as rated_order_count,
-        case when months.month_on >= sources.orders_from then coalesce(facts.net_sales_amount, 0) end as net_sales_amount,
-        case when months.month_on >= sources.orders_from then coalesce(facts.buyer_count, 0) end as buyer_count,
-        case when months.month_on >= sources.registrations_from then coalesce(facts.registration_count, 0) end as registration_count,
-        case when months.month_on >= sources.events_from then coalesce(facts.view_count, 0) end as view_count,
+        cast(extract(day from months.measured_on) as bigint) as day_count,
+        {%- for source, measures in stage_month_counts().items() %}
+        {%- for measure in measures %}
+        case
+            when months.month_on >= sources.{{ source }}_from
+                then {% if measure in running %}sum(coalesce(facts.{{ running[measure] }}, 0)) over ({{ so_far }})
+                {%- else %}coalesce(facts.{{ measure }}, 0){% endif %}
+        end as {{ measure }},
+        {%- endfor %}
+        {%- endfor %}
         case
             when months.stage_code = {{ lifecycle_entry_stage('months.model_code') }} and months.month_on >= sources.impressions_from
                 then cast(coalesce(advertising.impression_count, 0) as bigint)

@@ -1,22 +1,8 @@
 -- One row per model, stage, month and metric: the value, the target with its status where the seed kpi_target has one, the month
 -- before and the same month of the year before. A ratio brings its numerator and denominator, so that stages and months can be
 -- added up as sum by sum; the value of a metric that does not apply to the stage, or whose source is not landed, is NULL.
-{%- set metrics = {
-    'customers_in_stage': ('customer_count', none),
-    'stage_entries': ('entry_count', none),
-    'stage_upgrade_rate': ('upgraded_count', 'starting_count'),
-    'reactivation_rate': ('reactivated_count', 'starting_count'),
-    'churn_rate': ('churned_count', 'starting_kept_count'),
-    'orders': ('order_count', none),
-    'buyers': ('buyer_count', none),
-    'net_sales': ('net_sales_amount', none),
-    'aov': ('net_sales_amount', 'rated_order_count'),
-    'registrations': ('registration_count', none),
-    'impressions': ('impression_count', none),
-    'clicks': ('click_count', none),
-    'ctr': ('click_count', 'impression_count'),
-    'views': ('view_count', none),
-} %}
+{%- set metrics = scorecard_metrics() %}
+{%- do require_targets() %}
 {%- set in_order = 'partition by model_code, stage_code, metric_code order by month_on nulls last' %}
 with
 
@@ -24,25 +10,48 @@ stage_months as (
     select * from {{ ref('int_lifecycle__stage_months') }}
 ),
 
-measured as (
-    {%- for metric_code, (numerator, denominator) in metrics.items() %}
+metrics as (
+    select * from {{ ref('stage_metric') }}
+),
+
+counted as (
     select
-        model_code,
-        stage_code,
-        month_on,
-        measured_on,
-        is_complete,
-        '{{ metric_code }}' as metric_code,
-        cast({{ numerator }} as decimal(18, 4)) as numerator_value,
-        cast({{ denominator or 'null' }} as decimal(18, 4)) as denominator_value,
-        {%- if denominator %}
-        cast(cast({{ numerator }} as double) / nullif({{ denominator }}, 0) as decimal(18, 6)) as actual_value
-        {%- else %}
-        cast({{ numerator }} as decimal(18, 6)) as actual_value
-        {%- endif %}
+        stage_months.model_code,
+        stage_months.stage_code,
+        stage_months.month_on,
+        stage_months.measured_on,
+        stage_months.is_complete,
+        metrics.metric_code,
+        metrics.metric_kind,
+        metrics.unit,
+        metrics.better,
+        metrics.label_en,
+        metrics.label_zh,
+        case metrics.metric_code
+            {%- for metric_code, (numerator, denominator, wait) in metrics.items() %}
+            when '{{ metric_code }}' then {% if wait %}case when {{ days_later('stage_months.measured_on', wait) }} <= as_of.as_of and stage_months.is_complete then {% endif -%}
+                cast({{ numerator }} as decimal(18, 4)){{ ' end' if wait }}
+            {%- endfor %}
+        end as numerator_value,
+        case metrics.metric_code
+            {%- for metric_code, (numerator, denominator, wait) in metrics.items() if denominator %}
+            when '{{ metric_code }}' then {% if wait %}case when {{ days_later('stage_months.measured_on', wait) }} <= as_of.as_of and stage_months.is_complete then {% endif -%}
+                cast({{ denominator }} as decimal(18, 4)){{ ' end' if wait }}
+            {%- endfor %}
+        end as denominator_value
     from stage_months
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+    cross join metrics
+    cross join {{ ref('int_core__as_of') }} as as_of
+),
+
+measured as (
+    select
+        counted.*,
+        case
+            when metric_kind <> 'ratio' then cast(numerator_value as decimal(18, 6))
+            else cast(cast(numerator_value as double) / nullif(cast(denominator_value as double), 0) as decimal(18, 6))
+        end as actual_value
+    from counted
 ),
 
 compared as (
@@ -61,18 +70,18 @@ final as (
         compared.measured_on,
         compared.is_complete,
         compared.metric_code,
-        metrics.metric_kind,
-        metrics.unit,
-        metrics.label_en,
-        metrics.label_zh,
+        compared.metric_kind,
+        compared.unit,
+        compared.label_en,
+        compared.label_zh,
         compared.actual_value,
         compared.numerator_value,
         compared.denominator_value,
-        targets.target_value,
+        cast(targets.target_value as decimal(18, 6)) as target_value,
         case
             when compared.actual_value is null or targets.target_value is null then null
-            when metrics.better = 'higher' and compared.actual_value >= targets.target_value then 'met'
-            when metrics.better = 'lower' and compared.actual_value <= targets.target_value then 'met'
+            when compared.better = 'higher' and compared.actual_value >= cast(targets.target_value as decimal(18, 6)) then 'met'
+            when compared.better = 'lower' and compared.actual_value <= cast(targets.target_value as decimal(18, 6)) then 'met'
             else 'missed'
         end as target_status,
         compared.previous_value,
@@ -81,12 +90,11 @@ final as (
             cast(compared.actual_value as double) / nullif(cast(compared.year_ago_value as double), 0) - 1 as decimal(18, 6)
         ) as year_on_year_rate
     from compared
-    inner join {{ ref('stage_metric') }} as metrics on compared.metric_code = metrics.metric_code
     left join {{ ref('kpi_target') }} as targets
         on
             compared.model_code = targets.model_code
             and compared.stage_code = targets.stage_code
-            and compared.month_on = targets.month_on
+            and compared.month_on = cast(targets.month_on as date)
             and compared.metric_code = targets.metric_code
 )
 
