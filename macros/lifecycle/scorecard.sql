@@ -40,84 +40,26 @@
   {{- return(sources) -}}
 {% endmacro %}
 
+{# The same as selects: customer_id, day_on, measure, amount. #}
+{% macro stage_fact_rows() %}
+  {%- for measure, day, amount, relation in stage_fact_sources() %}
+    {{- '\n    union all' if not loop.first }}
+    select customer_id, {{ day }} as day_on, '{{ measure }}' as measure, cast({{ amount }} as decimal(18, 4)) as amount from {{ relation }}
+  {%- endfor %}
+{%- endmacro %}
+
 {# Measures of int_lifecycle__stage_fact_days; events are read once for three of them. #}
 {% macro stage_fact_measures() %}
   {{- return(stage_fact_sources() | map('first') | list + ['view_count', 'share_count', 'lead_events']) -}}
 {% endmacro %}
 
-{# Counts of int_lifecycle__stage_months by the source that must have delivered by the month, else they are NULL. #}
-{% macro stage_month_counts() %}
-  {{- return({
-    'order': ['order_count', 'rated_order_count', 'net_sales_amount', 'buyer_count', 'month_buyer_count', 'month_repeat_buyer_count', 'buyer_net_sales_amount', 'first_buyer_count',
-      'repurchased_30d_count', 'repurchased_90d_count', 'year_order_count', 'year_buyer_count', 'lifespan_days', 'lifespan_customer_count'],
-    'event': ['view_count', 'share_count', 'lead_count', 'session_count', 'session_seconds', 'active_day_count', 'week_active_count',
-      'month_active_count'],
-    'registration': ['registration_count', 'registrant_count', 'convertible_count', 'converted_1d_count', 'converted_7d_count', 'converted_30d_count',
-      'converted_90d_count'],
-    'day': ['active_customer_count', 'retained_d1_count', 'retained_d7_count', 'retained_d30_count'],
-    'referral': ['referrer_count', 'joined_count'],
-    'nps': ['nps_answer_count', 'nps_points'],
-    'csat': ['csat_answer_count', 'csat_satisfied_count'],
-    'ugc': ['ugc_post_count', 'ugc_contributor_count'],
-  }) -}}
-{% endmacro %}
-
-{# Metrics of the scorecard: {code: [numerator, denominator or none, days after its month that the value takes to be settled or none]}.
-   The names are columns of int_lifecycle__stage_months. #}
-{% macro scorecard_metrics() %}
-  {%- set metrics = {
-    'customers_in_stage': ['customer_count', none, none],
-    'stage_entries': ['entry_count', none, none],
-    'stage_upgrade_rate': ['upgraded_count', 'starting_count', none],
-    'reactivation_rate': ['reactivated_count', 'starting_count', none],
-    'churn_rate': ['churned_count', 'starting_kept_count', none],
-    'impressions': ['impression_count', none, none],
-    'views': ['view_count', none, none],
-    'clicks': ['click_count', none, none],
-    'ctr': ['click_count', 'impression_count', none],
-    'registrations': ['registration_count', none, none],
-    'leads': ['lead_count', none, none],
-    'dau': ['active_day_count', 'day_count', none],
-    'wau': ['week_active_count', none, none],
-    'mau': ['month_active_count', none, none],
-    'stickiness': ['active_day_count', 'month_active_count * day_count', none],
-    'session_seconds': ['session_seconds', 'session_count', none],
-    'orders': ['order_count', none, none],
-    'buyers': ['buyer_count', none, none],
-    'net_sales': ['net_sales_amount', none, none],
-    'repurchase_rate_period': ['month_repeat_buyer_count', 'month_buyer_count', none],
-    'aov': ['net_sales_amount', 'rated_order_count', none],
-    'spend_per_buyer': ['buyer_net_sales_amount', 'buyer_count', none],
-    'purchase_frequency': ['year_order_count', 'year_buyer_count', none],
-    'lifespan_days': ['lifespan_days', 'lifespan_customer_count', none],
-    'referral_rate': ['referrer_count', 'active_customer_count', none],
-    'k_factor': ['joined_count', 'active_customer_count', none],
-    'shares': ['share_count', none, none],
-    'nps': ['nps_points', 'nps_answer_count', none],
-    'ugc_posts': ['ugc_post_count', none, none],
-    'ugc_contributor_rate': ['ugc_contributor_count', 'active_customer_count', none],
-    'csat': ['csat_satisfied_count', 'csat_answer_count', none],
-  } -%}
-  {%- for days in [1, 7, 30, 90] -%}
-    {%- do metrics.update({'first_purchase_conversion_' ~ days ~ 'd': ['converted_' ~ days ~ 'd_count', 'convertible_count', days]}) -%}
-  {%- endfor -%}
-  {%- for days in [1, 7, 30] -%}
-    {%- do metrics.update({'retention_d' ~ days: ['retained_d' ~ days ~ '_count', 'registrant_count', days]}) -%}
-  {%- endfor -%}
-  {%- for days in [30, 90] -%}
-    {%- do metrics.update({'repurchase_rate_' ~ days ~ 'd': ['repurchased_' ~ days ~ 'd_count', 'first_buyer_count', days]}) -%}
-  {%- endfor -%}
-  {{- return(metrics) -}}
-{% endmacro %}
-
-{# Stops the build when a row of stage_metric names nothing that is measured, or a row of kpi_target no metric, model, stage or month. #}
-{% macro require_targets() %}
+{# Stops the build when a row of stage_metric names none of the metrics that are measured, or a row of kpi_target no metric, model, stage or month. #}
+{% macro require_targets(measured) %}
   {%- if execute -%}
     {%- set stages = {} -%}
     {%- for row in seed_rows('lifecycle_stage') or [] -%}
       {%- do stages.setdefault(row.model_code, []).append(row.stage_code) -%}
     {%- endfor -%}
-    {%- set measured = scorecard_metrics() | list -%}
     {%- for row in seed_rows('stage_metric') or [] -%}
       {%- do _require(row.metric_code in measured, "Seed stage_metric, row " ~ row.metric_code ~ ": the scorecard does not measure it; use some of: " ~ measured | sort | join(', ') ~ ".") -%}
     {%- endfor -%}

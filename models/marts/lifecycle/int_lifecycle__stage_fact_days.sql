@@ -1,7 +1,6 @@
 -- One row per model, customer and day with any fact: the stage that it belongs to, which is the one of the day before, and how
 -- much there was. So an order counts where it came from and not where it led. What nobody known did, and what a customer did on
 -- the very first day, belongs to the stage in which everybody begins. A cohort stands with the day that it came in on.
-{%- set sources = stage_fact_sources() %}
 with
 
 as_of as (
@@ -77,8 +76,7 @@ invites as (
         referrals.referrer_customer_id as customer_id,
         coalesce(referrals.invited_on, referrals.registered_on, friends.registered_on) as day_on,
         row_number() over (
-            partition by
-                case when referrals.referee_customer_id = '-1' then referrals.referral_key else referrals.referee_customer_id end
+            partition by case when referrals.referee_customer_id = '-1' then referrals.referral_key else referrals.referee_customer_id end
             order by referrals.invited_at asc nulls first, referrals.referral_key asc nulls last
         ) as referee_rank
     from {{ ref('fct_referral') }} as referrals
@@ -106,18 +104,18 @@ facts as (
     from {{ ref('fct_event') }}
     where event_name in ('page_view', 'content_view', 'share', 'form_submit') and not is_bot and not is_test
     group by customer_id, event_on, event_name
-    {%- for measure, day, amount, relation in sources %}
     union all
-    select customer_id, {{ day }} as day_on, '{{ measure }}' as measure, cast({{ amount }} as decimal(18, 4)) as amount from {{ relation }}
-    {%- endfor %}
+    {{ stage_fact_rows() }}
 ),
 
 fact_days as (
     select
-        facts.customer_id, facts.day_on, customers.is_identified,
+        facts.customer_id,
+        facts.day_on,
         {%- for measure in stage_fact_measures() %}
-        sum(case when facts.measure = '{{ measure }}' then facts.amount end) as {{ measure }}{{ ',' if not loop.last }}
+        sum(case when facts.measure = '{{ measure }}' then facts.amount end) as {{ measure }},
         {%- endfor %}
+        customers.is_identified
     from facts
     inner join customers on facts.customer_id = customers.customer_id
     inner join as_of on facts.day_on <= as_of.as_of

@@ -1,17 +1,13 @@
 -- One row per model, stage and month: what customers did while they were in the stage, by the stage of the day before. The columns
 -- ending in _change are what a number changes by in the month; their running sums over months are the numbers.
-{%- set sums = stage_fact_measures() %}
 {%- set persons = {'buyer_count': 'order_count > 0', 'lead_count': 'lead_events > 0',
     'month_active_count': 'active_event_days > 0', 'active_customer_count': 'active_days > 0',
     'ugc_contributor_count': 'ugc_post_count > 0', 'referrer_count': 'referral_successes > 0'} %}
-{%- set published = sums | reject('in', ['active_event_days', 'active_days', 'lead_events', 'referral_successes']) | list %}
-{%- set changes = ['week_active_change', 'year_order_change', 'year_buyer_change', 'lifespan_change', 'lifespan_customer_change'] %}
+{%- set sums = stage_fact_measures() | reject('in', ['active_event_days', 'active_days', 'lead_events', 'referral_successes']) | list %}
+{%- set carried_changes = ['lifespan_change', 'lifespan_customer_change', 'year_order_change', 'year_buyer_change'] %}
+{%- set changes = ['week_active_change'] + carried_changes %}
 {%- set forever = "cast('9999-12-31' as date)" %}
 with
-
-as_of as (
-    select as_of from {{ ref('int_core__as_of') }}
-),
 
 placed as (
     select * from {{ ref('int_lifecycle__stage_fact_days') }}
@@ -23,8 +19,13 @@ intervals as (
 
 person_months as (
     select
-        model_code, stage_code, {{ month_of('day_on') }} as month_on, is_identified
-        {%- for measure in sums %}, sum({{ measure }}) as {{ measure }}{% endfor %}
+        model_code,
+        stage_code,
+        {{ month_of('day_on') }} as month_on,
+        {%- for measure in stage_fact_measures() %}
+        sum({{ measure }}) as {{ measure }},
+        {%- endfor %}
+        is_identified
     from placed
     group by model_code, stage_code, {{ month_of('day_on') }}, customer_id, is_identified
 ),
@@ -32,10 +33,12 @@ person_months as (
 totals as (
     select
         model_code, stage_code, month_on,
+        {%- for measure in sums %} sum({{ measure }}) as {{ measure }},{% endfor %}
+        {%- for measure, condition in persons.items() %}
+        sum(case when is_identified and {{ condition }} then 1 end) as {{ measure }},
+        {%- endfor %}
         sum(case when is_identified then active_event_days end) as active_day_count,
         sum(case when is_identified then net_sales_amount end) as buyer_net_sales_amount
-        {%- for measure in published %}, sum({{ measure }}) as {{ measure }}{% endfor %}
-        {%- for measure, condition in persons.items() %}, sum(case when is_identified and {{ condition }} then 1 end) as {{ measure }}{% endfor %}
     from person_months
     group by model_code, stage_code, month_on
 ),
@@ -59,14 +62,21 @@ purchase_days as (
 -- How long a purchase counts in which number: for good in a life, for a year in the orders, until the next one in the buyers.
 purchases as (
     select
-        customer_id, day_on, {{ forever }} as counts_to, 0 as year_order_change, 0 as year_buyer_change,
+        customer_id, day_on, {{ forever }} as counts_to,
         coalesce({{ days_between('previous_on', 'day_on') }}, 0) as lifespan_change,
-        case when previous_on is null then 1 else 0 end as lifespan_customer_change
+        case when previous_on is null then 1 else 0 end as lifespan_customer_change,
+        0 as year_order_change, 0 as year_buyer_change
     from purchase_days
     union all
-    select customer_id, day_on, {{ days_later('day_on', 365) }}, order_count, 0, 0, 0 from purchase_days
+    select
+        customer_id, day_on, {{ days_later('day_on', 365) }} as counts_to, 0 as lifespan_change, 0 as lifespan_customer_change,
+        order_count as year_order_change, 0 as year_buyer_change
+    from purchase_days
     union all
-    select customer_id, day_on, {{ leaves_window_on(365) }}, 0, 1, 0, 0 from purchase_days
+    select
+        customer_id, day_on, {{ leaves_window_on(365) }} as counts_to, 0 as lifespan_change, 0 as lifespan_customer_change,
+        0 as year_order_change, 1 as year_buyer_change
+    from purchase_days
 ),
 
 -- It goes with the customer from stage to stage.
@@ -81,23 +91,42 @@ carried as (
 ),
 
 changed as (
-    select model_code, stage_code, day_on, 1 as week_active_change
-        {%- for measure in changes[1:] %}, 0 as {{ measure }}{% endfor %}
+    {%- for day, sign in [('day_on', '1'), (leaves_window_on(7), '-1')] %}
+    select
+        model_code,
+        stage_code,
+        {{ day }} as day_on,
+        {%- for measure in carried_changes %}
+        0 as {{ measure }},
+        {%- endfor %}
+        {{ sign }} as week_active_change
     from active_days
     union all
-    select model_code, stage_code, {{ leaves_window_on(7) }}, -1{{ ', 0' * 4 }} from active_days
-    union all
-    select model_code, stage_code, starts_on, 0{% for measure in changes[1:] %}, {{ measure }}{% endfor %} from carried
-    union all
-    select model_code, stage_code, ends_on, 0{% for measure in changes[1:] %}, -{{ measure }}{% endfor %} from carried
+    {%- endfor %}
+    {%- for day, sign in [('starts_on', ''), ('ends_on', '-')] %}
+    select
+        model_code,
+        stage_code,
+        {{ day }} as day_on,
+        {%- for measure in carried_changes %}
+        {{ sign }}{{ measure }} as {{ measure }},
+        {%- endfor %}
+        0 as week_active_change
+    from carried
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 change_months as (
     select
-        changed.model_code, changed.stage_code, {{ month_of('changed.day_on') }} as month_on
-        {%- for measure in changes %}, sum(changed.{{ measure }}) as {{ measure }}{% endfor %}
+        changed.model_code,
+        changed.stage_code,
+        {%- for measure in changes %}
+        sum(changed.{{ measure }}) as {{ measure }},
+        {%- endfor %}
+        {{ month_of('changed.day_on') }} as month_on
     from changed
-    inner join as_of on changed.day_on <= as_of.as_of
+    inner join {{ ref('int_core__as_of') }} as as_of on changed.day_on <= as_of.as_of
     group by changed.model_code, changed.stage_code, {{ month_of('changed.day_on') }}
 ),
 
@@ -105,16 +134,15 @@ final as (
     select
         coalesce(totals.model_code, change_months.model_code) as model_code,
         coalesce(totals.stage_code, change_months.stage_code) as stage_code,
-        coalesce(totals.month_on, change_months.month_on) as month_on,
-        {%- for measure in published + ['active_day_count', 'buyer_net_sales_amount'] + persons | list + changes %}
-        cast(coalesce({{ measure }}, 0) as {{ 'bigint' if not measure.endswith('_amount') and measure != 'session_seconds' else 'decimal(18, 4)' }}) as {{ measure }}
-        {{- ',' if not loop.last }}
+        {%- for measure in sums + ['active_day_count', 'buyer_net_sales_amount'] + persons | list + changes %}
+        {%- set type = 'decimal(18, 4)' if measure.endswith('_amount') or measure == 'session_seconds' else 'bigint' %}
+        cast(coalesce({{ measure }}, 0) as {{ type }}) as {{ measure }},
         {%- endfor %}
+        coalesce(totals.month_on, change_months.month_on) as month_on
     from totals
     full outer join change_months
         on
-            totals.model_code = change_months.model_code
-            and totals.stage_code = change_months.stage_code
+            totals.model_code = change_months.model_code and totals.stage_code = change_months.stage_code
             and totals.month_on = change_months.month_on
 )
 

@@ -1,6 +1,20 @@
 -- One row per model, stage and month from the first customer to as_of, with everything that the scorecard divides. A count whose
 -- source had delivered nothing by the month is NULL, never 0. Advertising reaches people who are not known yet, so it stands
 -- with the stage in which everybody begins.
+{%- set counts = {
+    'order': ['order_count', 'rated_order_count', 'net_sales_amount', 'buyer_count', 'month_buyer_count', 'month_repeat_buyer_count',
+        'buyer_net_sales_amount', 'first_buyer_count', 'repurchased_30d_count', 'repurchased_90d_count', 'year_order_count',
+        'year_buyer_count', 'lifespan_days', 'lifespan_customer_count'],
+    'event': ['view_count', 'share_count', 'lead_count', 'session_count', 'session_seconds', 'active_day_count', 'week_active_count',
+        'month_active_count'],
+    'registration': ['registration_count', 'registrant_count', 'convertible_count', 'converted_1d_count', 'converted_7d_count',
+        'converted_30d_count', 'converted_90d_count'],
+    'day': ['active_customer_count', 'retained_d1_count', 'retained_d7_count', 'retained_d30_count'],
+    'referral': ['referrer_count', 'joined_count'],
+    'nps': ['nps_answer_count', 'nps_points'],
+    'csat': ['csat_answer_count', 'csat_satisfied_count'],
+    'ugc': ['ugc_post_count', 'ugc_contributor_count'],
+} %}
 {%- set feedback = ref('fct_feedback') ~ ' where not is_test and feedback_kind ' %}
 {%- set starts = {
     'order': ['ordered_on', ref('fct_order')],
@@ -12,9 +26,9 @@
     'csat': ['feedback_on', feedback ~ "= 'csat'"],
     'ugc': ['feedback_on', feedback ~ "in ('ugc', 'review')"],
 } %}
-{%- set running = {'week_active_count': 'week_active_change', 'year_order_count': 'year_order_change', 'year_buyer_count': 'year_buyer_change',
-    'lifespan_days': 'lifespan_change', 'lifespan_customer_count': 'lifespan_customer_change'} %}
-{%- set so_far = so_far('months.model_code, months.stage_code', 'months.month_on') %}
+{%- set running = {'week_active_count': 'week_active_change', 'year_order_count': 'year_order_change',
+    'year_buyer_count': 'year_buyer_change', 'lifespan_days': 'lifespan_change', 'lifespan_customer_count': 'lifespan_customer_change'} %}
+{%- set months_so_far = so_far('months.model_code, months.stage_code', 'months.month_on') %}
 with
 
 as_of as (
@@ -96,12 +110,12 @@ final as (
         case when months.is_inactive then coalesce(flows.reactivated_count, 0) end as reactivated_count,
         coalesce(flows.churned_count, 0) as churned_count,
         cast(extract(day from months.measured_on) as bigint) as day_count,
-        {%- for source, measures in stage_month_counts().items() %}
+        {%- for source, measures in counts.items() %}
         {%- for measure in measures %}
         case
             when months.month_on >= sources.{{ source }}_from
-                then {% if measure in running %}sum(coalesce(facts.{{ running[measure] }}, 0)) over ({{ so_far }})
-                {%- else %}coalesce(facts.{{ measure }}, 0){% endif %}
+                then {{ 'sum(coalesce(facts.' ~ running[measure] ~ ', 0)) over (' ~ months_so_far ~ ')' if measure in running
+                    else 'coalesce(facts.' ~ measure ~ ', 0)' }}
         end as {{ measure }},
         {%- endfor %}
         {%- endfor %}

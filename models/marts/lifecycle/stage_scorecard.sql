@@ -1,8 +1,51 @@
 -- One row per model, stage, month and metric: the value, the target with its status where the seed kpi_target has one, the month
 -- before and the same month of the year before. A ratio brings its numerator and denominator, so that stages and months can be
 -- added up as sum by sum; the value of a metric that does not apply to the stage, or whose source is not landed, is NULL.
-{%- set metrics = scorecard_metrics() %}
-{%- do require_targets() %}
+{#- Metrics: {code: [numerator, denominator or none, days after its month that the value takes to be settled]}. #}
+{%- set metrics = {
+    'customers_in_stage': ['customer_count', none],
+    'stage_entries': ['entry_count', none],
+    'stage_upgrade_rate': ['upgraded_count', 'starting_count'],
+    'reactivation_rate': ['reactivated_count', 'starting_count'],
+    'churn_rate': ['churned_count', 'starting_kept_count'],
+    'impressions': ['impression_count', none],
+    'views': ['view_count', none],
+    'clicks': ['click_count', none],
+    'ctr': ['click_count', 'impression_count'],
+    'registrations': ['registration_count', none],
+    'first_purchase_conversion_1d': ['converted_1d_count', 'convertible_count', 1],
+    'first_purchase_conversion_7d': ['converted_7d_count', 'convertible_count', 7],
+    'first_purchase_conversion_30d': ['converted_30d_count', 'convertible_count', 30],
+    'first_purchase_conversion_90d': ['converted_90d_count', 'convertible_count', 90],
+    'leads': ['lead_count', none],
+    'dau': ['active_day_count', 'day_count'],
+    'wau': ['week_active_count', none],
+    'mau': ['month_active_count', none],
+    'stickiness': ['active_day_count', 'month_active_count * day_count'],
+    'retention_d1': ['retained_d1_count', 'registrant_count', 1],
+    'retention_d7': ['retained_d7_count', 'registrant_count', 7],
+    'retention_d30': ['retained_d30_count', 'registrant_count', 30],
+    'session_seconds': ['session_seconds', 'session_count'],
+    'orders': ['order_count', none],
+    'buyers': ['buyer_count', none],
+    'net_sales': ['net_sales_amount', none],
+    'repurchase_rate_period': ['month_repeat_buyer_count', 'month_buyer_count'],
+    'repurchase_rate_30d': ['repurchased_30d_count', 'first_buyer_count', 30],
+    'repurchase_rate_90d': ['repurchased_90d_count', 'first_buyer_count', 90],
+    'aov': ['net_sales_amount', 'rated_order_count'],
+    'spend_per_buyer': ['buyer_net_sales_amount', 'buyer_count'],
+    'purchase_frequency': ['year_order_count', 'year_buyer_count'],
+    'lifespan_days': ['lifespan_days', 'lifespan_customer_count'],
+    'referral_rate': ['referrer_count', 'active_customer_count'],
+    'k_factor': ['joined_count', 'active_customer_count'],
+    'shares': ['share_count', none],
+    'nps': ['nps_points', 'nps_answer_count'],
+    'ugc_posts': ['ugc_post_count', none],
+    'ugc_contributor_rate': ['ugc_contributor_count', 'active_customer_count'],
+    'csat': ['csat_satisfied_count', 'csat_answer_count'],
+} %}
+{%- do require_targets(metrics | list) %}
+{%- set sides = [('numerator_value', 0), ('denominator_value', 1)] %}
 {%- set in_order = 'partition by model_code, stage_code, metric_code order by month_on nulls last' %}
 with
 
@@ -21,37 +64,42 @@ counted as (
         stage_months.month_on,
         stage_months.measured_on,
         stage_months.is_complete,
-        metrics.metric_code,
-        metrics.metric_kind,
-        metrics.unit,
-        metrics.better,
-        metrics.label_en,
-        metrics.label_zh,
+        metrics.metric_code, metrics.metric_kind, metrics.unit, metrics.better, metrics.label_en, metrics.label_zh,
+        {%- for side, place in sides %}
         case metrics.metric_code
-            {%- for metric_code, (numerator, denominator, wait) in metrics.items() %}
-            when '{{ metric_code }}' then {% if wait %}case when {{ days_later('stage_months.measured_on', wait) }} <= as_of.as_of and stage_months.is_complete then {% endif -%}
-                cast({{ numerator }} as decimal(18, 4)){{ ' end' if wait }}
+            {%- for metric_code, parts in metrics.items() if parts[place] %}
+            when '{{ metric_code }}' then cast({{ parts[place] }} as decimal(18, 4))
             {%- endfor %}
-        end as numerator_value,
+        end as {{ side }},
+        {%- endfor %}
         case metrics.metric_code
-            {%- for metric_code, (numerator, denominator, wait) in metrics.items() if denominator %}
-            when '{{ metric_code }}' then {% if wait %}case when {{ days_later('stage_months.measured_on', wait) }} <= as_of.as_of and stage_months.is_complete then {% endif -%}
-                cast({{ denominator }} as decimal(18, 4)){{ ' end' if wait }}
+            {%- for metric_code, parts in metrics.items() if parts | length > 2 %}
+            when '{{ metric_code }}' then {{ parts[2] }}
             {%- endfor %}
-        end as denominator_value
+        end as wait_days
     from stage_months
     cross join metrics
+),
+
+settled as (
+    select
+        counted.*,
+        wait_days is null or (is_complete and {{ days_later('measured_on', 'wait_days') }} <= as_of.as_of) as is_settled
+    from counted
     cross join {{ ref('int_core__as_of') }} as as_of
 ),
 
 measured as (
     select
-        counted.*,
+        model_code, stage_code, month_on, measured_on, is_complete, metric_code, metric_kind, unit, better, label_en, label_zh,
+        case when is_settled then numerator_value end as numerator_value,
+        case when is_settled then denominator_value end as denominator_value,
         case
+            when not is_settled then null
             when metric_kind <> 'ratio' then cast(numerator_value as decimal(18, 6))
             else cast(cast(numerator_value as double) / nullif(cast(denominator_value as double), 0) as decimal(18, 6))
         end as actual_value
-    from counted
+    from settled
 ),
 
 compared as (
