@@ -16,7 +16,8 @@ help: ## Show this list
 $(VENV)/bin/python:
 	@python=$$($(FIND_PYTHON)) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV)
 
-# dbt parses the project while the packages are being installed, so that the first run starts at once.
+# dbt parses the project while the packages are being installed, so that the first run starts at once. A project that does not
+# parse says so in that run.
 PARSE := scripts/with-data $(BIN)/python -c "import orchestration.definitions"
 
 # pip refuses an editable project under --require-hashes, so the locked set comes first and the project after it.
@@ -24,14 +25,14 @@ $(VENV)/installed-run: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked packages (about a minute)"
 	@$(PIP) install --only-binary :all: --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
-	@$(PARSE)
+	@$(PARSE) 2>/dev/null || true
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked packages for developing (about a minute)"
 	@$(PIP) install --only-binary :all: --require-hashes -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
-	@$(PARSE)
+	@$(PARSE) 2>/dev/null || true
 	@touch $@ $(VENV)/installed-run
 
 setup: $(VENV)/installed-run ## Make .venv with the locked packages

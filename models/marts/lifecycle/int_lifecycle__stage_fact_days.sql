@@ -27,7 +27,7 @@ month_buyers as (
 ),
 
 entries as (
-    select * from {{ ref('int_engagement__entries') }}
+    select * from {{ ref('int_lifecycle__entries') }}
 ),
 
 -- Up to as_of only, so that a visit over that midnight is as long as it was known to be.
