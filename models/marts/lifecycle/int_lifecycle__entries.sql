@@ -77,9 +77,9 @@ final as (
         cast(entered.entry_on as date) as entry_on,
         cast({{ days_between('entered.entry_on', 'entered.first_order_on') }} as bigint) as first_order_days,
         cast({{ days_between('entered.first_order_on', 'entered.second_order_on') }} as bigint) as second_order_days,
-        {%- for name in ['d1', 'd7', 'd30'] %}
-        cast(coalesce(returns.is_active_{{ name }}, 0) as bigint) as is_active_{{ name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for name in ['d1', 'd7', 'd30'] %}
+    cast(coalesce(returns.is_active_{{ name }}, 0) as bigint) as is_active_{{ name }}{{ ',' if not loop.last }}
+    {%- endfor %}
     from entered
     left join returns on entered.customer_id = returns.customer_id and entered.entry_event = returns.entry_event
 )
