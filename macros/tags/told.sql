@@ -149,17 +149,16 @@
         group by lines.order_line_key
     ),
 
-    -- The version is looked for among those of the product: a join on its period would compare every order with every product.
     line_categories as (
         select
             lines.order_line_key,
             lines.order_key,
-            {{ category_at('orders.ordered_at') }} as category
+            coalesce(products.category_l2, products.category_l1, '') as category
         from {{ ref('fct_order') }} as orders
         inner join {{ ref('fct_order_line') }} as lines on orders.order_key = lines.order_key
-        inner join products on lines.product_key = products.product_key
+        inner join {{ ref('dim_product') }} as products
+            on lines.product_key = products.product_key and lines.product_version_number = products.version_number
         where orders.valid_from_on is not null and not orders.is_gift
-        group by lines.order_line_key, lines.order_key
     ),
 
     purchases as (
@@ -178,6 +177,7 @@
         group by orders.customer_id, orders.order_key, line_categories.category
     ),
 
+    -- The version is looked for among those of the product: a join on its period would compare every event with every product.
     event_categories as (
         select
             events.event_key,

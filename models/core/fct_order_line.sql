@@ -58,6 +58,7 @@ priced as (
             if setting('net_of_tax') else 'v.line_paid', 'v.fx_rate') }} as line_paid_amount,
         {{ converted('v.unit_cost', 'v.fx_rate') }} as line_cost_amount,
         {{ converted('p.unit_cost_amount', rate_of('p.cost_currency')) }} as product_cost_amount,
+        coalesce(p.version_number, q.version_number) as product_version_number,
         p.margin_rate as product_margin_rate,
         coalesce(c2.margin_rate, c1.margin_rate) as category_margin_rate,
         c0.margin_rate as default_margin_rate
@@ -67,7 +68,7 @@ priced as (
             p.product_key = v.product_key
             and v.ordered_at >= p.valid_from
             and v.ordered_at < p.valid_to
-    -- The category does not wait for a version to be in force.
+    -- What a product is does not wait for a version to be in force.
     left join products as q on q.product_key = v.product_key and q.version_number = 1
     left join costs as c2
         on
@@ -86,6 +87,7 @@ final as (
         p.order_key,
         p.customer_id,
         p.product_key,
+        cast(p.product_version_number as bigint) as product_version_number,
         p.ordered_on,
         p.quantity,
         {{ converted('p.unit_price', 'p.fx_rate') }} as unit_price_amount,

@@ -131,14 +131,13 @@ def _products(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""
         create table core.dim_product as
-        select 'shop:p' || i as product_key, timestamp '1900-01-01' as valid_from,
-            cast(null as timestamp) as valid_to, 'goods' as category_l1,
+        select 'shop:p' || i as product_key, 1 as version_number, 'goods' as category_l1,
             'category ' || (i % 20) as category_l2, cast(null as bigint) as service_cycle_days
         from range(200) as t(i);
         create table core.fct_order_line as
         select 'line:' || number as order_line_key, 'shop:' || number as order_key,
             'shop:p' || {draws.below("product", "number", 200)} as product_key,
-            paid_amount as line_paid_amount
+            1 as product_version_number, paid_amount as line_paid_amount
         from orders
         """
     )

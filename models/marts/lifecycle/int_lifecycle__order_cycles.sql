@@ -2,21 +2,10 @@
 -- customers of that category usually buy in it again, as it was known at the month end before the order.
 with
 
-products as (
-    select
-        product_key,
-        valid_from,
-        coalesce(valid_to, {{ end_of_time() }}) as valid_to,
-        coalesce(category_l2, category_l1) as category,
-        service_cycle_days
-    from {{ ref('dim_product') }}
-),
-
 orders as (
     select
         orders.order_key,
         customers.customer_number,
-        orders.ordered_at,
         orders.ordered_on,
         orders.valid_from_on
     from {{ ref('fct_order') }} as orders
@@ -30,18 +19,15 @@ lines as (
         orders.customer_number,
         orders.ordered_on,
         orders.valid_from_on,
-        products.category,
+        coalesce(products.category_l2, products.category_l1) as category,
         products.service_cycle_days,
         row_number() over (
             partition by orders.order_key order by lines.line_paid_amount desc nulls last, lines.order_line_key asc nulls last
         ) as place
     from orders
     inner join {{ ref('fct_order_line') }} as lines on orders.order_key = lines.order_key
-    left join products
-        on
-            lines.product_key = products.product_key
-            and orders.ordered_at >= products.valid_from
-            and orders.ordered_at < products.valid_to
+    left join {{ ref('dim_product') }} as products
+        on lines.product_key = products.product_key and lines.product_version_number = products.version_number
 ),
 
 -- A purchase counts from the day from which the order does; that it was given back later does not undo the habit.

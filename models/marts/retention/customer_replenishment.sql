@@ -7,17 +7,6 @@ days as (
     select as_of from {{ ref('int_calendar__stored_days') }}
 ),
 
--- The first version of a product also stands for the time before it.
-products as (
-    select
-        product_key,
-        category_l2,
-        replenish_days,
-        case when version_number = 1 then {{ beginning_of_time() }} else valid_from end as valid_from,
-        coalesce(valid_to, {{ end_of_time() }}) as valid_to
-    from {{ ref('dim_product') }}
-),
-
 orders as (
     select
         orders.order_key,
@@ -45,11 +34,8 @@ lines as (
         ) as place
     from orders
     inner join {{ ref('fct_order_line') }} as lines on orders.order_key = lines.order_key
-    inner join products
-        on
-            lines.product_key = products.product_key
-            and orders.ordered_at >= products.valid_from
-            and orders.ordered_at < products.valid_to
+    inner join {{ ref('dim_product') }} as products
+        on lines.product_key = products.product_key and lines.product_version_number = products.version_number
     where products.category_l2 is not null
 ),
 

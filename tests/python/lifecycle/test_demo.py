@@ -47,7 +47,8 @@ def _facts(built: duckdb.DuckDBPyConnection) -> tuple[list[Customer], list[Refer
         " coalesce(l.line_paid_amount, -1000000000) from core.fct_order_line as l"
         " inner join core.fct_order as o on l.order_key = o.order_key"
         " left join core.dim_product as p on l.product_key = p.product_key"
-        " and o.ordered_at >= p.valid_from and (o.ordered_at < p.valid_to or p.valid_to is null)"
+        " and (o.ordered_at >= p.valid_from or p.version_number = 1)"
+        " and (o.ordered_at < p.valid_to or p.valid_to is null)"
         " order by l.order_line_key"
     ).fetchall():
         lines[order_key].append(Line(*line))

@@ -65,11 +65,11 @@ CORE = {
     ),
     "fct_order_line": (
         "order_line_key varchar, order_key varchar, product_key varchar,"
-        " line_paid_amount decimal(18,4)"
+        " product_version_number bigint, line_paid_amount decimal(18,4)"
     ),
     "dim_product": (
-        "product_key varchar, valid_from timestamp, valid_to timestamp, category_l1 varchar,"
-        " category_l2 varchar, service_cycle_days bigint"
+        "product_key varchar, version_number bigint, category_l1 varchar, category_l2 varchar,"
+        " service_cycle_days bigint"
     ),
     "fct_referral": (
         "referral_key varchar, referrer_customer_id varchar, referee_customer_id varchar,"
@@ -171,7 +171,7 @@ def _product_key(line: Line) -> str:
 
 
 def _product_rows(lines: set[Line]) -> list[tuple[object, ...]]:
-    """Each product in three versions, of which only the middle one is ever in force."""
+    """Each product in three versions, of which only the second is ever in force."""
     rows = []
     for line in sorted(lines, key=_product_key):
         # A category of the wider level only, for those that are named so.
@@ -179,10 +179,9 @@ def _product_rows(lines: set[Line]) -> list[tuple[object, ...]]:
         levels = (line.category, None) if is_wide else ("all", line.category)
         if line.category is None:
             levels = (None, None)
-        ends = [datetime(1900, 1, 1), datetime(1990, 1, 1), datetime(2090, 1, 1), None]
-        for number in range(3):
-            facts = (*levels, line.cycle) if number == 1 else ("old", "older", 999)
-            rows.append((_product_key(line), ends[number], ends[number + 1], *facts))
+        for number in (1, 2, 3):
+            facts = (*levels, line.cycle) if number == 2 else ("old", "older", 999)
+            rows.append((_product_key(line), number, *facts))
     return rows
 
 
@@ -221,7 +220,7 @@ def core_rows(
             for i, line in enumerate(order.lines):
                 products[_product_key(line)] = line
                 rows["fct_order_line"].append(
-                    (f"{row[0]}-l{i}", row[0], _product_key(line), line.amount)
+                    (f"{row[0]}-l{i}", row[0], _product_key(line), 2, line.amount)
                 )
             rows["fct_refund"] += [
                 (f"{row[0]}-r{i}", row[0], c.customer_id, r.on, r.is_completed, r.amount, False)

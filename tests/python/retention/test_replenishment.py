@@ -141,14 +141,14 @@ def test_no_reminder_of_made_up_orders_differs(
         "create table core.fct_order (order_key varchar, customer_id varchar, ordered_at timestamp,"
         " ordered_on date, valid_from_on date, valid_to_on date);"
         "create table core.fct_order_line (order_line_key varchar, order_key varchar,"
-        " product_key varchar);"
+        " product_key varchar, product_version_number bigint);"
         "create table core.dim_product (product_key varchar, category_l2 varchar,"
-        " replenish_days bigint, version_number bigint, valid_from timestamp, valid_to timestamp)"
+        " replenish_days bigint, version_number bigint)"
     )
     warehouse.executemany("insert into core.fct_order values (?, ?, ?, ?, ?, ?)", orders)
-    warehouse.executemany("insert into core.fct_order_line values (?, ?, ?)", lines)
+    warehouse.executemany("insert into core.fct_order_line values (?, ?, ?, 1)", lines)
     warehouse.executemany(
-        "insert into core.dim_product values (?, ?, ?, 1, '1900-01-01', null)",
+        "insert into core.dim_product values (?, ?, ?, 1)",
         [(key, *facts) for key, facts in products.items()],
     )
     for name in ("int_calendar__stored_days", "customer_replenishment"):
