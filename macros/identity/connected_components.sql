@@ -58,8 +58,10 @@
     {%- if found -%}{{ return(found) }}{%- endif -%}
   {%- endif -%}
   {%- set solved = contract_graph(graph) -%}
-  {%- do solved.update({'mode': 'solved in full'}) -%}
-  {{- return(solved) -}}
+  {{- return({
+    'rounds': solved.rounds, 'mode': 'solved in full', 'scratch': [solved.labels],
+    'labels': "(select node, pointer from " ~ solved.labels ~ " union all select distinct e.node_a, e.node_a from " ~ graph ~ " as e left join " ~ solved.labels ~ " as l on l.node = e.node_a where l.node is null)"
+  }) -}}
 {% endmacro %}
 
 {# Statements that turn the former labels in `relation` into those that extend_components found, or none where an engine can only
@@ -75,11 +77,11 @@
 
 {# Labels of a graph whose former labels are known: new edges are contracted onto the components that exist; components that lost
    an edge are taken apart and solved from their own edges. `labels_sql` gives (node, pointer). Returns {labels, scratch, rounds}
-   and the tables that rewrite_labels reads. Whatever reads all labels costs more than everything else, so they are read twice only: for the ends of the open edges, and
-   when they are written anew. #}
+   and the tables that rewrite_labels reads. Whatever reads all labels costs more than everything else, so they are read twice
+   only: for the ends of the open edges, and when they are written anew. #}
 {% macro extend_components(labels_sql, graph, added, removed, removed_count) %}
-  {%- set touched, evidence, ends, former, open_edges, aliases = scratch_table('touched'), scratch_table('evidence'), scratch_table('ends'), scratch_table('former'), scratch_table('open_edges'), scratch_table('aliases') -%}
-  {%- set scratch = [ends, former, aliases] -%}
+  {%- set touched, evidence, ends, former, open_edges = scratch_table('touched'), scratch_table('evidence'), scratch_table('ends'), scratch_table('former'), scratch_table('open_edges') -%}
+  {%- set scratch = [ends, former] -%}
   {%- set untouched, is_untouched = '', '' -%}
   {%- if removed_count > 0 -%}
     {%- do scratch.append(touched) -%}
@@ -88,43 +90,45 @@
     {%- do create_scratch(evidence, "select node_a, node_b from " ~ added ~ " union select g.node_a, g.node_b from " ~ graph ~ " as g inner join (" ~ labels_sql ~ ") as l on l.node = g.node_a inner join " ~ touched ~ " as t on t.pointer = l.pointer") -%}
   {%- endif -%}
   {%- set edges = evidence if removed_count > 0 else added -%}
+  {%- set kept_labels = "select l.node, l.pointer from (" ~ labels_sql ~ ") as l" ~ untouched ~ is_untouched -%}
   {#- What each end of an edge stands for: its former component, or itself where it is new or its component is taken apart. -#}
   {%- do create_scratch(ends, "select node_a as node from " ~ edges ~ " union select node_b as node from " ~ edges) -%}
-  {%- do create_scratch(former, "select l.node, l.pointer from (" ~ labels_sql ~ ") as l inner join " ~ ends ~ " as e on e.node = l.node" ~ untouched ~ is_untouched) -%}
+  {%- do create_scratch(former, "select k.node, k.pointer from (" ~ kept_labels ~ ") as k inner join " ~ ends ~ " as e on e.node = k.node") -%}
   {%- do create_scratch(open_edges,
         "select distinct least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from ("
         ~ "select coalesce(a.pointer, e.node_a) as pointer_a, coalesce(b.pointer, e.node_b) as pointer_b from " ~ edges ~ " as e left join " ~ former ~ " as a on a.node = e.node_a left join " ~ former ~ " as b on b.node = e.node_b"
         ~ ") as pointed where pointer_a <> pointer_b") -%}
   {%- set solved = contract_graph(open_edges) -%}
-  {%- do create_scratch(aliases, "select node, pointer from " ~ solved.labels ~ " as labels where node <> pointer") -%}
-  {%- for table in solved.scratch + [open_edges] + ([evidence] if removed_count > 0 else []) -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
+  {%- set aliases = solved.labels -%}
+  {%- do scratch.append(aliases) -%}
+  {%- for table in [open_edges] + ([evidence] if removed_count > 0 else []) -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
   {{- return({
     'rounds': solved.rounds,
     'scratch': scratch,
     'aliases': aliases, 'ends': ends, 'former': former, 'touched': touched if removed_count > 0 else none,
-    'labels': "(select l.node, coalesce(s.pointer, l.pointer) as pointer from (" ~ labels_sql ~ ") as l left join " ~ aliases ~ " as s on s.node = l.pointer" ~ untouched ~ is_untouched
+    'labels': "(select k.node, coalesce(s.pointer, k.pointer) as pointer from (" ~ kept_labels ~ ") as k left join " ~ aliases ~ " as s on s.node = k.pointer"
       ~ " union all select e.node, coalesce(s.pointer, e.node) as pointer from " ~ ends ~ " as e left join " ~ former ~ " as f on f.node = e.node left join " ~ aliases ~ " as s on s.node = e.node where f.node is null)"
   }) -}}
 {% endmacro %}
 
-{# Contracts `graph`, a table of distinct edges, which stays as it is. Returns {labels, scratch, rounds} as solve_components does.
+{# Contracts `graph`, a table of distinct edges with node_a <= node_b, which stays as it is. Returns {labels, rounds}: `labels` is a
+   scratch table of (node, pointer) without the smallest key of each component of several nodes.
 
    Each round every node points to the smallest key in its neighbourhood, then to where that one points; the edges between the
-   nodes pointed to are the next, much smaller graph. Keys are hashes, so that no order of the source's ids can make a chain
-   shrink by one node a round. The smallest key of a component survives every round. Every round's pointers are kept and composed
-   backwards at the end. #}
+   nodes pointed to are the next, much smaller graph. Only a node_b has a smaller neighbour, so the others, which point to
+   themselves, are kept in no table: that is a third of the memory. Keys are hashes, so that no order of the source's ids can make
+   a chain shrink by one node a round. The smallest key of a component survives every round. Every round's pointers are kept and
+   composed backwards at the end. #}
 {% macro contract_graph(graph) %}
   {%- set most = setting('identity_max_rounds') -%}
   {%- set state = namespace(rounds=0, left=1) -%}
-  {%- set nearest = scratch_table('nearest') -%}
   {%- for number in range(1, most + 1) if state.left > 0 -%}
     {%- set edges = graph if number == 1 else scratch_table('edges_' ~ number) -%}
     {%- set pointers = scratch_table('pointers_' ~ number) -%}
     {%- set next_edges = scratch_table('edges_' ~ (number + 1)) -%}
-    {%- do create_scratch(nearest, "select node, least(node, min(neighbour)) as pointer from (select node_a as node, node_b as neighbour from " ~ edges ~ " union all select node_b as node, node_a as neighbour from " ~ edges ~ ") as both_ways group by node") -%}
-    {%- do create_scratch(pointers, "select first_step.node, second_step.pointer from " ~ nearest ~ " as first_step inner join " ~ nearest ~ " as second_step on second_step.node = first_step.pointer") -%}
-    {%- do run_query('drop table ' ~ nearest) -%}
-    {%- do create_scratch(next_edges, "select distinct least(a.pointer, b.pointer) as node_a, greatest(a.pointer, b.pointer) as node_b from " ~ edges ~ " as e inner join " ~ pointers ~ " as a on a.node = e.node_a inner join " ~ pointers ~ " as b on b.node = e.node_b where a.pointer <> b.pointer") -%}
+    {%- set nearest = "select node_b as node, min(node_a) as pointer from " ~ edges ~ " group by node_b" -%}
+    {%- do create_scratch(pointers, "with nearest as (" ~ nearest ~ ") select first_step.node, coalesce(second_step.pointer, first_step.pointer) as pointer from nearest as first_step left join nearest as second_step on second_step.node = first_step.pointer") -%}
+    {%- do create_scratch(next_edges, "select distinct least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from (select coalesce(a.pointer, e.node_a) as pointer_a, b.pointer as pointer_b from " ~ edges ~ " as e inner join " ~ pointers ~ " as b on b.node = e.node_b left join " ~ pointers ~ " as a on a.node = e.node_a) as pointed where pointer_a <> pointer_b") -%}
     {%- if number > 1 -%}{%- do run_query('drop table ' ~ edges) -%}{%- endif -%}
     {%- set state.rounds = number -%}
     {%- set state.left = run_query('select count(*) from ' ~ next_edges).rows[0][0] | int -%}
@@ -135,16 +139,13 @@
   {%- do run_query('drop table ' ~ scratch_table('edges_' ~ (state.rounds + 1))) -%}
   {%- set later = namespace(labels=scratch_table('pointers_' ~ state.rounds)) -%}
   {%- for back in range(1, state.rounds) -%}
-    {%- set number = state.rounds - back -%}
-    {%- set pointers, labels = scratch_table('pointers_' ~ number), scratch_table('labels_' ~ number) -%}
-    {%- set composed = "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ pointers ~ " as p left join " ~ later.labels ~ " as l on l.node = p.pointer" -%}
-    {%- if number == 1 -%}
-      {{- return({'rounds': state.rounds, 'scratch': [pointers, later.labels], 'labels': '(' ~ composed ~ ')'}) -}}
-    {%- endif -%}
-    {%- do create_scratch(labels, composed) -%}
+    {%- set pointers, labels = scratch_table('pointers_' ~ (state.rounds - back)), scratch_table('labels_' ~ (state.rounds - back)) -%}
+    {%- do create_scratch(labels,
+          "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ pointers ~ " as p left join " ~ later.labels ~ " as l on l.node = p.pointer"
+          ~ " union all select l.node, l.pointer from " ~ later.labels ~ " as l left join " ~ pointers ~ " as p on p.node = l.node where p.node is null") -%}
     {%- do run_query('drop table ' ~ later.labels) -%}
     {%- do run_query('drop table ' ~ pointers) -%}
     {%- set later.labels = labels -%}
   {%- endfor -%}
-  {{- return({'rounds': state.rounds, 'scratch': [later.labels], 'labels': '(select node, pointer from ' ~ later.labels ~ ')'}) -}}
+  {{- return({'rounds': state.rounds, 'labels': later.labels}) -}}
 {% endmacro %}

@@ -91,7 +91,7 @@ def test_a_run_publishes_and_says_one_line_a_step(
         "Published",
     ]
     assert "1 files landed (10 records = 10 landed + 0 quarantined)" in lines[1]
-    assert "4 models, 4 seeds, 4 of 4 tests passed" in lines[2]
+    assert "4 models, 5 seeds, 4 of 4 tests passed" in lines[2]
     assert all(line.endswith(" s)") for line in lines[:5])
     assert str(checkout.data / "serving" / "report.html") in lines[5]
     assert first.customers == 10
