@@ -10,6 +10,7 @@ first order too. Given that somebody is alive, the two are one model with b + x 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
 from orchestration.clv.history import Array, History
@@ -94,18 +95,20 @@ class BetaGeometric(OrderModel):
         _, _, a, b = values
         return beta_nodes(a, b + counts + self._tosses, NODES)
 
-    def orders_if_alive(self, values: Array, given: History, horizon: float) -> Array:
+    def orders_if_alive(self, values: Array, given: History, horizons: Array) -> Array:
         """E[(1 - ((alpha+T) / (alpha+T+p h))^(r+x)) / p] over p ~ Beta(a, b+x): equation 10 of
         Fader, Hardie & Lee without its hypergeometric function."""
         r, alpha, *_ = values
-        found, x, T, pair = _pairs(given)
+        x, T, pair = _pairs(given)
+        found = np.empty((len(horizons), len(x)))
         counts, at = np.unique(x, return_inverse=True)
         nodes, weights = self.nodes(values, counts)
         for rows in History(x, T, T, T).blocks(_BLOCK):
             shape, rate = (r + x[rows])[:, None], (alpha + T[rows])[:, None]
             p, weight = nodes[at[rows]], weights[at[rows]]
-            found[rows] = (weight * _orders_at(shape, rate, p, horizon)).sum(axis=1)
-        return found[pair]
+            for answer, horizon in zip(found, horizons, strict=True):
+                answer[rows] = (weight * _orders_at(shape, rate, p, horizon)).sum(axis=1)
+        return found[:, pair]
 
     def order_if_alive(self, values: Array, given: History, horizon: float) -> Array:
         r, alpha, *_ = values
@@ -124,11 +127,11 @@ def _orders_at(shape: Array, rate: Array, p: Array, horizon: float) -> Array:
     return np.where(tiny, shape * horizon / rate, orders)
 
 
-def _pairs(given: History) -> tuple[Array, Array, Array, np.ndarray]:
-    """Room for an answer, the distinct (x, T), which are far fewer than rows, and each row's."""
+def _pairs(given: History) -> tuple[Array, Array, NDArray[np.intp]]:
+    """The distinct (x, T), which are far fewer than rows, and which of them each row has."""
     ages, age = np.unique(given.T, return_inverse=True)
     keys, pair = np.unique(given.index * len(ages) + age, return_inverse=True)
-    return np.empty(len(keys)), (keys // len(ages)).astype(float), ages[keys % len(ages)], pair
+    return (keys // len(ages)).astype(float), ages[keys % len(ages)], pair
 
 
 BG_NBD = BetaGeometric("bg_nbd", tosses_at_first_order=False)

@@ -57,12 +57,12 @@ class OrderModel(ABC):
         """P(alive) at T, shape (rows,)."""
 
     @abstractmethod
-    def orders_if_alive(self, values: Array, given: History, horizon: float) -> Array:
-        """Expected orders in the horizon after T of customers alive at T, shape (rows,)."""
+    def orders_if_alive(self, values: Array, given: History, horizons: Array) -> Array:
+        """Expected orders within each horizon after T of those alive, shape (horizons, rows)."""
 
     @abstractmethod
     def order_if_alive(self, values: Array, given: History, horizon: float) -> Array:
-        """P(an order in the horizon) of customers alive at T, shape (rows,)."""
+        """P(an order within the horizon) of customers alive at T, shape (rows,)."""
 
     @abstractmethod
     def wait_if_alive(self, values: Array, given: History, probability: Array) -> Array:
@@ -78,15 +78,18 @@ class OrderModel(ABC):
     def fit(self, given: History, min_customers: int = MIN_CUSTOMERS) -> Fit:
         """Maximum likelihood. Customers with T = 0 say nothing and are left out of `n`.
 
-        Status: ok; too_few_customers; no_repeat_buyers; no_churn_identified where the model is no
-        better than the NBD, whose parameters it then holds; not_converged.
+        Status: ok; too_few_customers; no_churn_identified where the model is no better than the
+        NBD, whose parameters it then holds; no_repeat_buyers, with the NBD of one rate for all that
+        their silence leaves (Jeffreys' prior: half an order in all the time seen), so that what is
+        expected of them is next to nothing; not_converged.
         """
         given = given.where(given.T > 0)
         n = float(given.weight.sum())
         if n < min_customers:
             return Fit(self.name, TOO_FEW, n)
         if not np.any(given.x * given.weight > 0):
-            return Fit(self.name, NO_REPEAT_BUYERS, n)
+            time = float(given.weight @ given.T)
+            return Fit(self.name, NO_REPEAT_BUYERS, n, {"r": 0.5, "alpha": time})
         scale = _SPAN / given.T.max()
         scaled = given.scaled(scale)
         sample = None
@@ -116,11 +119,19 @@ class OrderModel(ABC):
 
     def expected_orders(self, parameters: Parameters, given: History, horizon: float) -> Array:
         """Expected orders in (T, T + horizon], given the history, shape (rows,)."""
+        return self.p_alive_and_orders(parameters, given, [horizon])[1][0]
+
+    def p_alive_and_orders(
+        self, parameters: Parameters, given: History, horizons: ArrayLike
+    ) -> tuple[Array, Array]:
+        """P(alive) of shape (rows,), and expected orders within each horizon, (horizons, rows)."""
+        times = np.asarray(horizons, float)
+        alive = self.p_alive(parameters, given)
         if _is_nbd(parameters):
             r, alpha = values_of(parameters, NBD_NAMES)
-            return (r + given.x) * horizon / (alpha + given.T)
+            return alive, times[:, None] * ((r + given.x) / (alpha + given.T))
         values = values_of(parameters, self.names)
-        return self.alive(values, given) * self.orders_if_alive(values, given, horizon)
+        return alive, alive * self.orders_if_alive(values, given, times)
 
     def expected_orders_new(self, parameters: Parameters, horizon: float) -> float:
         """Expected repeat orders in the first `horizon` after a first order."""

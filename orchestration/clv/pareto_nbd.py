@@ -67,10 +67,10 @@ class ParetoNbd(OrderModel):
             found[rows] = 1 / (1 + np.exp(exponent))
         return found
 
-    def orders_if_alive(self, values: Array, given: History, horizon: float) -> Array:
+    def orders_if_alive(self, values: Array, given: History, horizons: Array) -> Array:
         """Fader & Hardie (2005), equation 41, with its limit at s = 1."""
         r, alpha, s, beta = values
-        grown = np.log1p(horizon / (beta + given.T))
+        grown = np.log1p(horizons[:, None] / (beta + given.T))
         lived = grown if s == 1 else -np.expm1(-(s - 1) * grown) / (s - 1)
         return (r + given.x) / (alpha + given.T) * (beta + given.T) * lived
 
@@ -84,7 +84,7 @@ class ParetoNbd(OrderModel):
         return found
 
     def wait_if_alive(self, values: Array, given: History, probability: Array) -> Array:
-        """Newton's steps from 0: the probability rises ever more slowly, so they never overshoot."""
+        """Newton from 0: the probability rises ever more slowly, so no step overshoots."""
         r, alpha, s, beta = values
         until = np.zeros(len(given))
         for _ in range(_MAX_STEPS):
