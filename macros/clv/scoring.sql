@@ -31,6 +31,11 @@ case
 end
 {%- endmacro %}
 
+{# ln(1 + z) for z of at least 0, also where 1 + z would lose the digits of z. #}
+{% macro clv_log1p(z) -%}
+case when {{ z }} < 0.0001 then {{ z }} * (1 - {{ z }} * (cast(0.5 as double) - {{ z }} * (1 / cast(3 as double) - {{ z }} / 4))) else ln(1 + {{ z }}) end
+{%- endmacro %}
+
 {# Orders in a horizon of somebody who stops with probability `node` after each: (1 - (1 + step)^-(r + x)) / node. A
    step so small that the difference would cancel takes the first terms of its series. #}
 {% macro clv_orders_at_node(x, tenure, horizon, r, alpha, node) -%}
@@ -40,7 +45,7 @@ case
   when ({{ shape }} + 1) * {{ step }} < 0.0001
     then {{ shape }} * {{ horizon }} / ({{ alpha }} + {{ tenure }})
       * (1 - ({{ shape }} + 1) * {{ step }} / 2 * (1 - ({{ shape }} + 2) * {{ step }} / 3))
-  else (1 - exp(-least(cast(700 as double), {{ shape }} * ln(1 + {{ step }})))) / {{ node }}
+  else (1 - exp(-least(cast(700 as double), {{ shape }} * {{ clv_log1p(step) }}))) / {{ node }}
 end
 {%- endmacro %}
 

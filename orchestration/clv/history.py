@@ -60,7 +60,7 @@ def history(
     T: ArrayLike,
     weight: ArrayLike | None = None,
 ) -> History:
-    """Check and gather rows; numbers stand for one row, a missing weight for one customer a row.
+    """Check and gather rows; a number stands for all rows, a missing weight for one customer each.
 
     Raises UserError where shapes differ, something is missing, negative or infinite, x is not
     whole, the last order lies after now, or a repeat order has no time.
@@ -81,9 +81,12 @@ def history(
 
 def gathered(columns: dict[str, ArrayLike], weight: ArrayLike | None) -> dict[str, Array]:
     """Columns of one shape as float64, with `weight`; raises UserError as `history` says."""
-    arrays = {name: np.atleast_1d(np.asarray(value, float)) for name, value in columns.items()}
-    size = max(len(array) for array in arrays.values())
-    arrays["weight"] = np.ones(size) if weight is None else np.atleast_1d(np.asarray(weight, float))
+    arrays = {name: np.asarray(value, float) for name, value in columns.items()}
+    arrays["weight"] = np.asarray(1.0 if weight is None else weight, float)
+    size = next((array.size for array in arrays.values() if array.ndim), 1)
+    arrays = {
+        name: np.full(size, array) if array.ndim == 0 else array for name, array in arrays.items()
+    }
     for name, array in arrays.items():
         if array.ndim != 1 or len(array) != size:
             raise UserError(

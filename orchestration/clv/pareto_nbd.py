@@ -6,23 +6,23 @@ Pareto/NBD Model, sections 3 to 6.
 
 Their likelihood (equation 17) is the sum of two terms: still alive at T, or died at a moment u
 between the last order and T. Papers write the integral over u with Gauss' hypergeometric function,
-which overflows for frequent buyers and has no simple derivative by its parameters. Here it stays an
-integral, in v = ln((alpha+u) / (alpha+t_x)): smooth, everything in logs, and each derivative is an
-integral over the same nodes.
+which overflows for frequent buyers and has no simple derivative by its parameters. Here it stays
+an integral (`_integral`): smooth, everything in logs, and each derivative of the likelihood is a
+mean over the same nodes. The first order of somebody who may die before is the same integral.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from orchestration.clv.history import Array, History
 from orchestration.clv.orders import OrderModel, customers_by_count, gamma_terms
 from orchestration.clv.quadrature import unit_nodes
 
 _BLOCK = 2_048
-# The integrand has fallen to e^-34 of where it began: what lies beyond is below a rounding error.
+# Where the integrand has fallen to e^-34 of where it began, the rest is below a rounding error.
 _TAIL = 34.0
+_TAIL_STEPS = 4
 _FIT_NODES = 24
 _NODES = 32
 _MAX_STEPS = 60
@@ -76,27 +76,22 @@ class ParetoNbd(OrderModel):
 
     def order_if_alive(self, values: Array, given: History, horizon: float) -> Array:
         """The first order comes before the customer dies and within the horizon."""
-        _, alpha, *_ = values
-        until = np.log1p(horizon / (alpha + given.T))
-        found = np.empty(len(given))
-        for rows in given.blocks(_BLOCK):
-            found[rows] = _ordered(values, given.where(rows), until[rows])
-        return found
+        return _ordered(values, given, np.full(len(given), float(horizon)))
 
     def wait_if_alive(self, values: Array, given: History, probability: Array) -> Array:
         """Newton from 0: the probability rises ever more slowly, so no step overshoots."""
         r, alpha, s, beta = values
-        until = np.zeros(len(given))
+        shape = r + given.x
+        by_alpha, by_beta = alpha + given.T, beta + given.T
+        wait = np.zeros(len(given))
         for _ in range(_MAX_STEPS):
-            elapsed = (alpha + given.T) * np.expm1(until)
-            slope = (r + given.x) * np.exp(
-                -(r + given.x) * until - s * np.log1p(elapsed / (beta + given.T))
-            )
-            step = (probability - _ordered(values, given, until)) / slope
-            until += step
-            if np.all(np.abs(step) <= 1e-12 * until):
+            log_left = -(shape + 1) * np.log1p(wait / by_alpha) - s * np.log1p(wait / by_beta)
+            slope = shape / by_alpha * np.exp(log_left)
+            step = (probability - _ordered(values, given, wait)) / slope
+            wait += step
+            if np.all(np.abs(step) <= 1e-12 * wait):
                 break
-        return (alpha + given.T) * np.expm1(until)
+        return wait
 
 
 def _log_alive(values: Array, given: History) -> Array:
@@ -104,35 +99,56 @@ def _log_alive(values: Array, given: History) -> Array:
     return -(r + given.x) * np.log(alpha + given.T) - s * np.log(beta + given.T)
 
 
-def _died(values: Array, given: History, size: int) -> tuple[Array, Array, Array, Array, Array]:
-    """ln of s * integral over u in (t_x, T) of (alpha+u)^-(r+x) (beta+u)^-(s+1), shape (rows,), and
-    the shares of the nodes in it, ln(alpha+u), alpha+u and beta+u, shape (rows, size)."""
-    r, alpha, s, beta = values
+def _integral(
+    power_a: Array, a: Array, power_b: float, b: Array, length: Array, size: int
+) -> tuple[Array, Array, Array]:
+    """Integral over w in (0, length) of (a / (a+w))^power_a (b / (b+w))^power_b.
+
+    Its log, shape (rows,), the nodes w and the share of each in it, shape (rows, size). The nodes
+    are Gauss-Legendre's in v = ln((c+w) / c), c = min(a, b): nothing is singular near the interval,
+    and the log of the integrand falls ever faster, so Newton's steps from the far end approach the
+    point where nothing is left from above.
+    """
+    c = np.minimum(a, b)
+
+    def fall(v: Array, a: Array, b: Array, c: Array, power_a: Array) -> Array:
+        w = c * np.expm1(v)
+        return power_a * np.log1p(w / a) + power_b * np.log1p(w / b) - v
+
+    span = np.log1p(length / c)
+    for _ in range(_TAIL_STEPS):
+        beyond = fall(span, a, b, c, power_a) - _TAIL
+        here = c * np.exp(span)
+        rate = power_a * here / (a - c + here) + power_b * here / (b - c + here) - 1
+        span = np.where(beyond > 0, span - beyond / np.where(beyond > 0, rate, 1.0), span)
     nodes, weights = unit_nodes(size)
-    base = alpha + given.t_x
-    shape = r + given.x
-    whole = np.log1p((given.T - given.t_x) / base)
-    span = np.where(shape > 2, np.minimum(whole, _TAIL / np.maximum(shape - 1, 1)), whole)
     v = span[:, None] * nodes
-    log_base = np.log(base)[:, None]
-    from_alpha = base[:, None] * np.exp(v)
-    from_beta = from_alpha + (beta - alpha)
-    # A difference of large numbers may lose beta beside alpha; u itself is never negative.
-    from_beta = np.maximum(from_beta, beta + given.t_x[:, None])
-    log_terms = -(shape - 1)[:, None] * v - (s + 1) * np.log(from_beta)
+    a, b, c, power_a = (column[:, None] for column in (a, b, c, power_a))
+    log_terms = -fall(v, a, b, c, power_a)
     most = log_terms.max(axis=1)
     terms = weights * np.exp(log_terms - most[:, None])
     summed = terms.sum(axis=1)
     with np.errstate(divide="ignore"):
-        log_died = np.log(s * span * summed) + most - (shape - 1) * log_base[:, 0]
-    return log_died, terms / summed[:, None], log_base + v, from_alpha, from_beta
+        log_integral = np.log(c[:, 0] * span * summed) + most
+    return log_integral, c * np.expm1(v), terms / summed[:, None]
+
+
+def _died(values: Array, given: History, size: int) -> tuple[Array, Array, Array]:
+    """ln of s * integral over u in (t_x, T) of (alpha+u)^-(r+x) (beta+u)^-(s+1), shape (rows,), the
+    nodes u and their shares in it, shape (rows, size)."""
+    r, alpha, s, beta = values
+    shape, by_alpha, by_beta = r + given.x, alpha + given.t_x, beta + given.t_x
+    log_integral, w, shares = _integral(shape, by_alpha, s + 1, by_beta, given.T - given.t_x, size)
+    log_died = log_integral + np.log(s) - shape * np.log(by_alpha) - (s + 1) * np.log(by_beta)
+    return log_died, given.t_x[:, None] + w, shares
 
 
 def _term_sum(values: Array, given: History) -> tuple[Array, Array]:
     """ln(alive term + died term) of shape (rows,) and its derivatives, shape (4, rows)."""
     r, alpha, s, beta = values
     log_alive = _log_alive(values, given)
-    log_died, shares, log_from_alpha, from_alpha, from_beta = _died(values, given, _FIT_NODES)
+    log_died, u, shares = _died(values, given, _FIT_NODES)
+    from_alpha, from_beta = alpha + u, beta + u
     log_sum = np.logaddexp(log_alive, log_died)
     died = np.exp(log_died - log_sum)
 
@@ -150,7 +166,7 @@ def _term_sum(values: Array, given: History) -> tuple[Array, Array]:
     )
     slopes_died = np.array(
         [
-            -mean(log_from_alpha),
+            -mean(np.log(from_alpha)),
             -shape * mean(1 / from_alpha),
             1 / s - mean(np.log(from_beta)),
             -(s + 1) * mean(1 / from_beta),
@@ -159,16 +175,16 @@ def _term_sum(values: Array, given: History) -> tuple[Array, Array]:
     return log_sum, slopes_alive + died * (slopes_died - slopes_alive)
 
 
-def _ordered(values: Array, given: History, until: ArrayLike) -> Array:
-    """P(a first order before ln((alpha+T+time) / (alpha+T)) = until and before dying)."""
+def _ordered(values: Array, given: History, wait: Array) -> Array:
+    """P(a first order within `wait` after T and before dying) of those alive at T."""
     r, alpha, s, beta = values
-    nodes, weights = unit_nodes(_NODES)
     shape = r + given.x
-    span = np.minimum(until, _TAIL / shape)
-    v = span[:, None] * nodes
-    elapsed = (alpha + given.T)[:, None] * np.expm1(v)
-    survived = -s * np.log1p(elapsed / (beta + given.T)[:, None])
-    return shape * span * (np.exp(-shape[:, None] * v + survived) @ weights)
+    found = np.empty(len(given))
+    for rows in given.blocks(_BLOCK):
+        by_alpha, by_beta = alpha + given.T[rows], beta + given.T[rows]
+        log_integral, *_ = _integral(shape[rows] + 1, by_alpha, s, by_beta, wait[rows], _NODES)
+        found[rows] = shape[rows] / by_alpha * np.exp(log_integral)
+    return found
 
 
 PARETO_NBD = ParetoNbd()
