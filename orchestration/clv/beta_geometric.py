@@ -23,7 +23,6 @@ from orchestration.clv.orders import (
 )
 from orchestration.clv.quadrature import NODES, beta_nodes
 
-_BLOCK = 16_384
 _LARGEST_EXPONENT = 700.0
 
 
@@ -62,7 +61,7 @@ class BetaGeometric(OrderModel):
         by_r = customers @ gamma_by_r + n * np.log(alpha)
         by_alpha = n * r / alpha
         stopped_customers = np.zeros(len(counts))
-        for rows in given.blocks(_BLOCK):
+        for rows in given.blocks():
             x, index, weight = given.x[rows], given.index[rows], given.weight[rows]
             now, last = alpha + given.T[rows], alpha + given.t_x[rows]
             log_now = np.log(now)
@@ -103,7 +102,7 @@ class BetaGeometric(OrderModel):
         found = np.empty((len(horizons), len(x)))
         counts, at = np.unique(x, return_inverse=True)
         nodes, weights = self.nodes(values, counts)
-        for rows in History(x, T, T, T).blocks(_BLOCK):
+        for rows in History(x, T, T, T).blocks():
             shape, rate = (r + x[rows])[:, None], (alpha + T[rows])[:, None]
             p, weight = nodes[at[rows]], weights[at[rows]]
             for answer, horizon in zip(found, horizons, strict=True):

@@ -8,10 +8,11 @@ which no positive model can produce: such customers take no part in a fit, and z
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln
 
 from orchestration.clv.fitting import (
@@ -27,7 +28,7 @@ from orchestration.clv.fitting import (
     maximise,
     values_of,
 )
-from orchestration.clv.history import Array, gathered
+from orchestration.clv.history import BLOCK, MANY_ROWS, STRIDE, Array, gathered
 from orchestration.errors import UserError
 
 NAME, CREDIBILITY = "gamma_gamma", "credibility"
@@ -47,8 +48,7 @@ def log_likelihood(
 
     Fader & Hardie (2013), The Gamma-Gamma Model of Monetary Value, equation 1a.
     """
-    orders, value, customers = _observed(x, z, weight)
-    return _evaluate(values_of(parameters, NAMES), orders, value, customers)[0]
+    return _evaluate(values_of(parameters, NAMES), _observed(x, z, weight))[0]
 
 
 def fit(
@@ -60,16 +60,15 @@ def fit(
     value_frequency_dependent (with parameters: |correlation| of x and z above 0.3); infinite_mean
     (q at most 1); constant_spend; too_few_customers; not_converged.
     """
-    orders, value, customers = _observed(x, z, weight)
-    n = float(customers.sum())
+    spent = _observed(x, z, weight)
+    n = float(spent.weight.sum())
     if n < min_customers:
         return Fit(NAME, TOO_FEW, n)
-    mean = float(customers @ value) / n
-    if np.ptp(value) <= 1e-9 * mean:
+    mean = float(spent.weight @ spent.z) / n
+    if np.ptp(spent.z) <= 1e-9 * mean:
         return Fit(NAME, CONSTANT_SPEND, n)
-    scaled = value / mean
-    whole = Likelihood(lambda values: _evaluate(values, orders, scaled, customers), n)
-    best = maximise(whole, len(NAMES))
+    scaled = replace(spent, z=spent.z / mean)
+    best = maximise(_likelihood(scaled), len(NAMES), _likelihood(scaled.thinned()))
     p, q, _ = best.values
     if p > _LARGEST_P:
         return Fit(NAME, CONSTANT_SPEND, n)
@@ -78,28 +77,29 @@ def fit(
         return found
     if q <= 1:
         return Fit(NAME, INFINITE_MEAN, n)
-    dependent = abs(correlation(orders, value, customers)) > MOST_CORRELATION
+    dependent = abs(correlation(spent.x, spent.z, spent.weight)) > MOST_CORRELATION
     return replace(
         found,
         status=DEPENDENT if dependent else OK,
-        log_likelihood=_evaluate(values_of(found.parameters, NAMES), orders, value, customers)[0],
+        log_likelihood=_evaluate(values_of(found.parameters, NAMES), spent)[0],
     )
 
 
 def fit_credibility(x: ArrayLike, z: ArrayLike, weight: ArrayLike | None = None) -> Fit:
-    """Mean value, and how many orders the mean of a customer must rest on to count as much.
+    """Mean value, and how many orders a customer's mean must rest on to count as much.
 
     Bühlmann & Straub (1970): the spread of customers' means is that between customers plus, the
     fewer orders the more, that within them. It is measured on logs, where it is finite however
     heavy the tail, so it answers where Gamma-Gamma does not. Status: ok; too_few_customers where
     nobody has a mean above 0.
     """
-    orders, value, customers = _observed(x, z, weight)
+    spent = _observed(x, z, weight)
+    customers = spent.weight
     n = float(customers.sum())
     if n == 0:
         return Fit(CREDIBILITY, TOO_FEW, n)
-    mean = float(customers @ value) / n
-    logs, rarity = np.log(value), 1 / orders
+    mean = float(customers @ spent.z) / n
+    logs, rarity = np.log(spent.z), 1 / spent.x
     spread = (logs - customers @ logs / n) ** 2
     centred = rarity - customers @ rarity / n
     varies = customers @ centred**2
@@ -139,40 +139,79 @@ def expected_value(fit: Fit, x: ArrayLike, z: ArrayLike) -> Array:
     return (prior_orders * mean + orders * value) / (prior_orders + orders)
 
 
-def correlation(x: ArrayLike, z: ArrayLike, weight: ArrayLike) -> float:
+def correlation(x: Array, z: Array, weight: Array) -> float:
     """Weighted correlation of orders and mean value; 0 where one of them never varies."""
-    table = np.cov(np.vstack([x, z]), aweights=np.asarray(weight, float))
-    spread = np.sqrt(table[0, 0] * table[1, 1])
-    return float(table[0, 1] / spread) if spread > 0 else 0.0
+    n = weight.sum()
+    mean_x, mean_z = weight @ x / n, weight @ z / n
+    both = (weight * x) @ z / n - mean_x * mean_z
+    spread = ((weight * x) @ x / n - mean_x**2) * ((weight * z) @ z / n - mean_z**2)
+    return float(both / np.sqrt(spread)) if spread > 0 else 0.0
 
 
-def _columns(x: ArrayLike, z: ArrayLike, weight: ArrayLike | None) -> dict[str, Array]:
-    value = np.atleast_1d(np.asarray(z, float))
-    arrays = gathered({"x": x, "z": np.abs(value)}, weight)
-    return arrays | {"z": value}
+@dataclass(frozen=True, eq=False)
+class _Spent:
+    """Customers with x orders of mean value z, both above 0, float64 of shape (rows,)."""
+
+    x: Array
+    z: Array
+    weight: Array
+
+    @cached_property
+    def index(self) -> NDArray[np.intp]:
+        return self.x.astype(np.intp)
+
+    @cached_property
+    def customers(self) -> Array:
+        """Customers with 0 .. max(x) orders."""
+        return np.bincount(self.index, self.weight)
+
+    @cached_property
+    def log_value(self) -> tuple[float, float]:
+        """Sum of ln z over customers and over their orders."""
+        logs = np.log(self.z)
+        return float(self.weight @ logs), float((self.weight * self.x) @ logs)
+
+    def thinned(self) -> _Spent:
+        """Every so many of many rows."""
+        step = STRIDE if len(self.x) > MANY_ROWS else 1
+        return _Spent(self.x[::step], self.z[::step], self.weight[::step])
 
 
-def _observed(x: ArrayLike, z: ArrayLike, weight: ArrayLike | None) -> tuple[Array, Array, Array]:
-    arrays = _columns(x, z, weight)
+def _observed(x: ArrayLike, z: ArrayLike, weight: ArrayLike | None) -> _Spent:
+    value = np.asarray(z, float)
+    arrays = gathered({"x": x, "z": np.maximum(value, 0.0)}, weight)
+    if np.any(arrays["x"] != np.floor(arrays["x"])):
+        raise UserError("x must be whole numbers of orders; pass counts, not rates.")
     kept = (arrays["x"] > 0) & (arrays["z"] > 0) & (arrays["weight"] > 0)
-    return arrays["x"][kept], arrays["z"][kept], arrays["weight"][kept]
+    if not kept.all():
+        arrays = {name: array[kept] for name, array in arrays.items()}
+    return _Spent(arrays["x"], arrays["z"], arrays["weight"])
 
 
-def _evaluate(values: Array, x: Array, z: Array, weight: Array) -> tuple[float, Array]:
+def _likelihood(spent: _Spent) -> Likelihood:
+    return Likelihood(lambda values: _evaluate(values, spent), float(spent.weight.sum()))
+
+
+def _evaluate(values: Array, spent: _Spent) -> tuple[float, Array]:
     p, q, gamma = values
-    counts, at = np.unique(x, return_inverse=True)
-    customers = np.bincount(at, weight)
+    customers = spent.customers[1:]
     n = customers.sum()
-    log_z = weight @ np.log(z)
-    spread = gamma + x * z
-    log_spread = np.log(spread)
-    by_count = gammaln(p * counts + q) - gammaln(p * counts) + p * counts * np.log(counts)
-    total = customers @ by_count + n * (q * np.log(gamma) - gammaln(q))
-    log_totals = (weight * x) @ np.log(z)
-    total += p * log_totals - log_z - (weight * (p * x + q)) @ log_spread
-    above, below = digamma(p * counts + q), digamma(p * counts)
-    by_p = customers @ (counts * (above - below + np.log(counts)))
-    by_p += log_totals - (weight * x) @ log_spread
-    by_q = customers @ above + n * (np.log(gamma) - digamma(q)) - weight @ log_spread
-    by_gamma = n * q / gamma - (weight * (p * x + q)) @ (1 / spread)
+    shape = p * np.arange(1, len(customers) + 1)
+    counts = shape / p
+    log_value, log_values = spent.log_value
+    level = gammaln(shape + q) - gammaln(shape) + shape * np.log(counts)
+    above = digamma(shape + q)
+    total = customers @ level + n * (q * np.log(gamma) - gammaln(q)) + p * log_values - log_value
+    by_p = customers @ (counts * (above - digamma(shape) + np.log(counts))) + log_values
+    by_q = customers @ above + n * (np.log(gamma) - digamma(q))
+    by_gamma = n * q / gamma
+    for start in range(0, len(spent.x), BLOCK):
+        rows = slice(start, start + BLOCK)
+        x, weight = spent.x[rows], spent.weight[rows]
+        spread = gamma + x * spent.z[rows]
+        log_spread, powers = np.log(spread), weight * (p * x + q)
+        total -= powers @ log_spread
+        by_p -= (weight * x) @ log_spread
+        by_q -= weight @ log_spread
+        by_gamma -= powers @ (1 / spread)
     return float(total), np.array([by_p, by_q, by_gamma])

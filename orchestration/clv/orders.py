@@ -34,8 +34,6 @@ Parameters = Mapping[str, float]
 NBD_NAMES = ("r", "alpha")
 # The longest history counts as 10 while a fit climbs: parameters are then near 1.
 _SPAN = 10.0
-# With more rows than this the climb begins on every STRIDE-th.
-_MANY_ROWS, _STRIDE = 40_000, 16
 
 
 class OrderModel(ABC):
@@ -92,12 +90,11 @@ class OrderModel(ABC):
             return Fit(self.name, NO_REPEAT_BUYERS, n, {"r": 0.5, "alpha": time})
         scale = _SPAN / given.T.max()
         scaled = given.scaled(scale)
-        sample = None
-        if len(given) > _MANY_ROWS:
-            thin = scaled.where(slice(None, None, _STRIDE))
-            sample = Likelihood(lambda values: self.evaluate(values, thin), thin.weight.sum())
+        thin = scaled.thinned()
         best = maximise(
-            Likelihood(lambda values: self.evaluate(values, scaled), n), len(self.names), sample
+            Likelihood(lambda values: self.evaluate(values, scaled), n),
+            len(self.names),
+            Likelihood(lambda values: self.evaluate(values, thin), float(thin.weight.sum())),
         )
         simple = maximise(Likelihood(lambda values: _nbd(values, scaled), n), 2)
         units = dict.fromkeys(self.times, 1 / scale)

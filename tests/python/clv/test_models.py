@@ -44,7 +44,7 @@ def test_a_thinned_beginning_ends_at_the_same_summit(
     model: OrderModel, populations: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = model.fit(populations[model])
-    monkeypatch.setattr("orchestration.clv.orders._MANY_ROWS", 1000)
+    monkeypatch.setattr("orchestration.clv.history.MANY_ROWS", 1000)
     thinned = model.fit(populations[model])
     assert thinned.parameters == pytest.approx(plain.parameters, rel=1e-5)
     assert np.allclose(thinned.covariance, plain.covariance, rtol=1e-3)

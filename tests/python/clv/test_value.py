@@ -28,14 +28,13 @@ def test_parameters_are_recovered(spent: tuple) -> None:
 
 
 def test_gradient_is_that_of_differences(spent: tuple) -> None:
-    x, z = (column[:200] for column in spent)
-    weight = np.ones(200)
+    given = gamma_gamma._observed(*(column[:200] for column in spent), None)
     for values in np.exp(np.random.default_rng(3).normal(0, 1, (4, 3))):
-        _, gradient = gamma_gamma._evaluate(values, x, z, weight)
+        _, gradient = gamma_gamma._evaluate(values, given)
         numeric = [
             (
-                gamma_gamma._evaluate(values + step, x, z, weight)[0]
-                - gamma_gamma._evaluate(values - step, x, z, weight)[0]
+                gamma_gamma._evaluate(values + step, given)[0]
+                - gamma_gamma._evaluate(values - step, given)[0]
             )
             / (2 * step.sum())
             for step in np.diag(values * 1e-5)
