@@ -28,7 +28,7 @@ ORDERS = {"r": 0.55, "alpha": 45.0, "a": 0.8, "b": 2.4}
 VALUE = {"p": 6.0, "q": 4.0, "gamma": 40.0}
 DAYS = 730
 SEED = 1
-BATCH = 65_536
+BATCH = 32_768
 WARM_UP = 1_000
 _COLUMNS = ("frequency", "recency_age_days", "tenure_days", "value_order_count", "mean_value")
 

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from orchestration.errors import UserError
 
 Array = NDArray[np.float64]
-# Rows at a time: temporary arrays then stay in the processor's cache.
-BLOCK = 16_384
+# Rows at a time: temporary arrays then stay in the processor's cache, and products of two of them
+# stay below 10,000, where OpenBLAS would wake threads that cost more than they save.
+BLOCK = 8_192
 # With more rows than this a fit begins on every STRIDE-th.
 MANY_ROWS, STRIDE = 40_000, 16
 

@@ -190,9 +190,13 @@ def _nbd(values: Array, given: History) -> tuple[float, Array]:
     level, slope = gamma_terms(r, given)
     customers = customers_by_count(given)
     n = customers.sum()
-    log_rate = np.log(alpha + given.T)
-    shape = given.weight * (r + given.x)
-    total = customers @ level + n * r * np.log(alpha) - shape @ log_rate
-    by_r = customers @ slope + n * np.log(alpha) - given.weight @ log_rate
-    by_alpha = n * r / alpha - shape @ (1 / (alpha + given.T))
+    total = customers @ level + n * r * np.log(alpha)
+    by_r = customers @ slope + n * np.log(alpha)
+    by_alpha = n * r / alpha
+    for rows in given.blocks():
+        weight, rate = given.weight[rows], alpha + given.T[rows]
+        shape, log_rate = weight * (r + given.x[rows]), np.log(rate)
+        total -= shape @ log_rate
+        by_r -= weight @ log_rate
+        by_alpha -= shape @ (1 / rate)
     return float(total), np.array([by_r, by_alpha])
