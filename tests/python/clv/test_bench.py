@@ -48,9 +48,7 @@ def test_disagreements_are_found() -> None:
         {name: {"orders": -10.0, "value": -10.0} for name in ("perennial", "lifetimes")},
     )
     assert clv._disagreements(contest) == []
-    assert [said for said in clv._remarks(contest)] == [
-        "pymc-marketing took no part, since it is not installed."
-    ]
+    assert clv._remarks(contest) == ["pymc-marketing took no part, since it is not installed."]
     apart = replace(contest, runs=contest.runs | {"sql": [run([1.001])]})
     assert "SQL and Python" in clv._disagreements(apart)[0]
     better = replace(
