@@ -174,7 +174,7 @@ def make_parser() -> Parser:
     bench = command(
         "bench", bench_command, "measure this machine and this version: ratios within one run"
     )
-    bench.add_argument("what", choices=["identity", "lifecycle"], help="what to measure")
+    bench.add_argument("what", choices=["identity", "lifecycle", "clv"], help="what to measure")
     bench.add_argument(
         "--persons",
         type=int,
@@ -185,7 +185,7 @@ def make_parser() -> Parser:
         "--customers",
         type=int,
         metavar="N",
-        help="lifecycle: number of generated customers, default 100000",
+        help="lifecycle: number of generated customers, default 100000; clv: default 1000000",
     )
     bench.add_argument("--json", metavar="FILE", help="write the figures there too")
 
@@ -367,6 +367,11 @@ def bench_command(options: argparse.Namespace) -> int:
 
         _only_for(options, "customers")
         agrees = bench_identity(_given(options.persons, 1_000_000), file, sys.stdout)
+    elif options.what == "clv":
+        from orchestration.bench.clv import bench_clv
+
+        _only_for(options, "persons")
+        agrees = bench_clv(_given(options.customers, 1_000_000), file, sys.stdout)
     else:
         from orchestration.bench.lifecycle import bench_lifecycle
 

@@ -16,7 +16,17 @@ from orchestration.errors import UserError
 from orchestration.runtime.settings import project_version
 
 _HOLDS = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
-_PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "numpy", "scipy", "pyarrow", "splink")
+_PACKAGES = (
+    "duckdb",
+    "dbt-core",
+    "dbt-duckdb",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "splink",
+    "lifetimes",
+    "pymc-marketing",
+)
 
 
 @dataclass(frozen=True)

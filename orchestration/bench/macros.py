@@ -20,7 +20,7 @@ import jinja2
 from orchestration.runtime.paths import PROJECT_DIR
 from orchestration.runtime.settings import project_settings
 
-FOLDERS = ("macros/dispatch", "macros/identity", "macros/hooks")
+FOLDERS = ("macros/clv", "macros/dispatch", "macros/hooks", "macros/identity")
 _MATERIALIZATION = re.compile(r"\{%-?\s*materialization\b.*?endmaterialization\s*-?%\}", re.S)
 _MACRO = re.compile(r"(\{%-?\s*macro\s+)(\w+)")
 _OWN = "project_"

@@ -1,0 +1,161 @@
+"""Maximum likelihood on the log of the parameters, with the Laplace covariance around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+
+from orchestration.clv.history import Array
+from orchestration.errors import UserError
+
+OK = "ok"
+NO_CHURN = "no_churn_identified"
+NO_REPEAT_BUYERS = "no_repeat_buyers"
+INFINITE_MEAN = "infinite_mean"
+CONSTANT_SPEND = "constant_spend"
+TOO_FEW = "too_few_customers"
+TOO_FEW_PERIODS = "too_few_periods"
+DEPENDENT = "value_frequency_dependent"
+NOT_CONVERGED = "not_converged"
+STATUSES = (
+    OK, NO_CHURN, NO_REPEAT_BUYERS, INFINITE_MEAN, CONSTANT_SPEND, TOO_FEW, TOO_FEW_PERIODS,
+    DEPENDENT, NOT_CONVERGED,
+)  # fmt: skip
+
+MIN_CUSTOMERS = 50
+# Twice a gain in log-likelihood below the 95 % point of a chi-square with one degree: chance.
+NO_GAIN = 1.92
+# Beyond e^±12 (time scaled to 10, money to a mean of 1) a parameter has run away.
+_BOUND = 12.0
+_FLAT = 1e-5
+# A line search may look farther than it may end.
+_FARTHEST = 40.0
+_STEP = 1e-4
+_WORST_CONDITION = 1e10
+
+# Natural parameters to the log-likelihood of all customers and its gradient by them.
+Evaluate = Callable[[Array], tuple[float, Array]]
+
+
+class Likelihood(NamedTuple):
+    """A likelihood of `n` customers."""
+
+    evaluate: Evaluate
+    n: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one model says about one population.
+
+    `parameters` is empty where `status` says that there is nothing to score with. A fit in which
+    churn cannot be told from slow buying holds the parameters of the model without churn.
+    `covariance` is that of the logs of the parameters, in their order; empty where the likelihood
+    is too flat for one. `n` is the number of customers (sum of weights) that it was fitted on.
+    """
+
+    submodel: str
+    status: str
+    n: float
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    covariance: tuple[tuple[float, ...], ...] = ()
+    log_likelihood: float | None = None
+    converged: bool = False
+
+    @property
+    def log_sd(self) -> dict[str, float | None]:
+        """Standard error of the log of each parameter, None where there is no covariance."""
+        return {
+            name: float(np.sqrt(self.covariance[i][i])) if self.covariance else None
+            for i, name in enumerate(self.parameters)
+        }
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """`values` are natural parameters, `hessian` that of the mean negative log-likelihood."""
+
+    values: Array
+    hessian: Array
+    log_likelihood: float
+    converged: bool
+
+    def covariance(self, n: float) -> tuple[tuple[float, ...], ...]:
+        """Laplace: the inverse of the information of n customers, empty if it is not regular."""
+        if not _is_regular(self.hessian):
+            return ()
+        return tuple(map(tuple, np.linalg.inv(self.hessian * n).tolist()))
+
+
+def maximise(whole: Likelihood, size: int, sample: Likelihood | None = None) -> Optimum:
+    """Climb from 1 in each of `size` parameters; `sample` is a smaller likelihood to begin with.
+
+    Quasi-Newton steps on the whole start from the curvature at the sample's summit, so that few of
+    them are needed.
+    """
+    bounds = [(-_BOUND, _BOUND)] * size
+    rough, descent = _descent(sample or whole), _descent(whole)
+    limits = {"maxiter": 500, "maxfun": 1000, "ftol": 1e-12, "gtol": 1e-6}
+    near = minimize(
+        rough, np.zeros(size), jac=True, method="L-BFGS-B", bounds=bounds, options=limits
+    )
+    curvature = _hessian(rough, near.x)
+    if _is_regular(curvature):
+        inverse = np.linalg.inv(curvature)
+        start = {"hess_inv0": (inverse + inverse.T) / 2, "gtol": 1e-8}
+        found = minimize(descent, near.x, jac=True, method="BFGS", options=start)
+    else:
+        found = minimize(
+            descent, near.x, jac=True, method="L-BFGS-B", bounds=bounds, options=limits
+        )
+    value, gradient = descent(found.x)
+    settled = np.abs(gradient).max() < _FLAT and np.abs(found.x).max() < _BOUND
+    return Optimum(
+        np.exp(found.x), _hessian(descent, found.x), -float(value) * whole.n, bool(settled)
+    )
+
+
+def fitted(submodel: str, names: Sequence[str], best: Optimum, n: float, units: ArrayLike) -> Fit:
+    """The fit at an optimum, in the caller's units of time or money; without its likelihood,
+    which depends on them too."""
+    if not best.converged:
+        return Fit(submodel, NOT_CONVERGED, n)
+    values = dict(zip(names, (best.values * units).tolist(), strict=True))
+    return Fit(submodel, OK, n, values, best.covariance(n), None, True)
+
+
+def values_of(parameters: Mapping[str, float], names: Sequence[str]) -> Array:
+    """Parameters in the order of `names`; raises UserError unless each is there and positive."""
+    if set(parameters) != set(names) or not all(parameters[name] > 0 for name in names):
+        raise UserError(f"Parameters must be {', '.join(names)}, each above 0.")
+    return np.array([parameters[name] for name in names], float)
+
+
+def _descent(likelihood: Likelihood) -> Callable[[Array], tuple[float, Array]]:
+    """The mean negative log-likelihood and its gradient by the logs of the parameters."""
+
+    def mean(logs: Array) -> tuple[float, Array]:
+        values = np.exp(np.clip(logs, -_FARTHEST, _FARTHEST))
+        total, gradient = likelihood.evaluate(values)
+        return -total / likelihood.n, -gradient * values / likelihood.n
+
+    return mean
+
+
+def _hessian(descent: Callable[[Array], tuple[float, Array]], logs: Array) -> Array:
+    """Central differences of the analytic gradient."""
+    steps = np.eye(len(logs)) * _STEP
+    rows = [(descent(logs + step)[1] - descent(logs - step)[1]) / (2 * _STEP) for step in steps]
+    return (np.array(rows) + np.array(rows).T) / 2
+
+
+def _is_regular(hessian: Array) -> bool:
+    if not np.all(np.isfinite(hessian)):
+        return False
+    least, *_, most = np.linalg.eigvalsh(hessian) if len(hessian) > 1 else [hessian[0, 0]] * 2
+    return bool(least > 0 and most / least < _WORST_CONDITION)
