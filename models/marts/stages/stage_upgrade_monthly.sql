@@ -106,7 +106,8 @@ final as (
         reached.attribution,
         case
             when campaigns.target_model is null then null
-            else campaigns.target_model = reached.model_code
+            else
+                campaigns.target_model = reached.model_code
                 and coalesce(campaigns.target_stage_from, reached.stage_code) = reached.stage_code
                 and coalesce(campaigns.target_stage_to, higher.stage_code) = higher.stage_code
         end as is_target,
