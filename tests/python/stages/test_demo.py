@@ -123,3 +123,49 @@ def test_signals_of_the_lost_and_of_the_others(ask: Ask, stages: Stages) -> None
         assert lift is None or float(lift) == pytest.approx(cell[1] * cell[2] / by, abs=1e-5)
     told = {key[3] for key, cell in expected.items() if cell[1] and cell[3]}
     assert {"last_order_refunded", "last_channel", "price_risen"} <= told
+
+
+def test_the_snapshot_says_what_the_facts_of_today_say(ask: Ask, stages: Stages) -> None:
+    days = defaultdict(list)
+    for customer, on in ask("select customer_id, ordered_on from core.fct_order where is_valid"):
+        days[customer].append(on)
+    lost_since = {}
+    for customer in {c for c, _ in stages.spells}:
+        day = stages.as_of
+        while (stages.on(customer, "maturity5", day) or ("",))[0] == "lost":
+            lost_since[customer] = day
+            day -= DAY
+    tags, segments = defaultdict(dict), defaultdict(set)
+    for customer, code, value, start, end in ask(
+        "select customer_id, tag_code, tag_value, valid_from, valid_to from marts.customer_tag"
+    ):
+        if start <= stages.as_of and (end is None or end > stages.as_of):
+            tags[customer][code] = value
+    rows = ask(
+        "select customer_id, growth5_stage, maturity5_stage, value5_stage, classic5_stage,"
+        " relation5_stage, first_order_on, last_order_on, lost_on, lifespan_observed_days,"
+        " lifespan_to_loss_days, activity_level, value_tier, segment_code, segment_customer_count,"
+        " order_count from marts.customer_snapshot"
+    )
+    for customer, *found, segment, size, orders in rows:
+        models = ("growth5", "maturity5", "value5", "classic5", "relation5")
+        now = [stages.on(customer, model, stages.as_of) for model in models]
+        own = sorted(days[customer]) if customer in stages.identified else []
+        first, last, lost = (own or [None])[0], (own or [None])[-1], lost_since.get(customer)
+        assert found == [
+            *(stage and stage[0] for stage in now),
+            first,
+            last,
+            lost,
+            (last - first).days if own else None,
+            (lost - first).days if own and lost else None,
+            tags[customer].get("activity_level"),
+            tags[customer].get("value_tier"),
+        ], customer
+        assert orders == (len(own) if customer in stages.identified else None)
+        if segment is not None:
+            assert segment == f"{found[10]}.{found[11] or 'none'}.{found[1]}"
+            segments[segment, size].add(customer)
+    assert all(len(members) == size for (_, size), members in segments.items())
+    assert len(segments) > 10
+    assert {c for c, *_ in rows} == stages.identified | {c for c, _ in stages.spells}
