@@ -50,7 +50,11 @@
   {%- set profiles = {} -%}
   {%- for row in rows -%}
     {%- set label = "Seed business_profile, row " ~ [row.business_type, row.model_code, row.param_key] | join(', ') -%}
-    {%- do _require(row.value is not none and modules.re.match('^-?[0-9]+([.][0-9]+)?$', row.value), label ~ ": the value must be a plain number such as 90 or 0.5, not '" ~ row.value ~ "'.") -%}
+    {%- if row.param_key.endswith('_event') -%}
+      {%- do _require(row.value is not none and modules.re.match('^[a-z][a-z_]*$', row.value), label ~ ": the value must be the name of an event such as add_to_cart, not '" ~ row.value ~ "'.") -%}
+    {%- else -%}
+      {%- do _require(row.value is not none and modules.re.match('^-?[0-9]+([.][0-9]+)?$', row.value), label ~ ": the value must be a plain number such as 90 or 0.5, not '" ~ row.value ~ "'.") -%}
+    {%- endif -%}
     {%- set values = profiles.setdefault(row.business_type, {}).setdefault(row.model_code, {}) -%}
     {%- do _require(row.param_key not in values, label ~ ": the parameter is given twice; keep one row.") -%}
     {%- do values.update({row.param_key: row.value}) -%}
