@@ -25,8 +25,10 @@ entries as (
 ),
 
 actions as (
-    select customer_id, event_name as action, event_on as day_on from {{ ref('fct_event') }}
-    where not is_bot and not is_test and event_name in (select event_name from rules)
+    select events.customer_id, events.event_name as action, events.event_on as day_on
+    from {{ ref('fct_event') }} as events
+    inner join as_of on events.event_on <= as_of.as_of
+    where not events.is_bot and not events.is_test and events.event_name in (select event_name from rules)
     union all
     select customer_id, 'order' as action, ordered_on as day_on from {{ ref('fct_order') }}
     where is_valid
@@ -35,14 +37,13 @@ actions as (
 activated as (
     select distinct entries.customer_id
     from entries
-    cross join as_of
     inner join rules on entries.business_type = rules.business_type
     inner join actions
         on
             entries.customer_id = actions.customer_id
             and rules.event_name = actions.action
             and actions.day_on >= entries.entry_on
-            and actions.day_on <= least(as_of.as_of, {{ days_later('entries.entry_on', 'rules.days') }})
+            and actions.day_on <= {{ days_later('entries.entry_on', 'rules.days') }}
     where entries.entry_event = 'registration'
 ),
 

@@ -10,7 +10,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-MARTS = ("activity_daily", "cohort_monthly", "funnel_monthly", "kpi_daily", "engagement_monthly")
+MARTS = (
+    "activity_daily",
+    "cohort_daily",
+    "cohort_monthly",
+    "funnel_monthly",
+    "kpi_daily",
+    "engagement_monthly",
+    "stage_upgrade_monthly",
+    "stage_value_monthly",
+    "churn_reason_monthly",
+)
 PAST = date(2026, 3, 17)
 
 # What dates a row of the unified entities, for a warehouse that stops on a day.
@@ -19,6 +29,7 @@ MOMENTS = {
     "order_header": "ordered_at",
     "refund": "refunded_at",
     "feedback": "feedback_at",
+    "touch": "touched_at",
     "referral": "invited_at",
     "spend": "spend_date",
     "account": "coalesce(registered_at, created_at, '1970-01-01')",
