@@ -1,8 +1,8 @@
--- One row per model, stage, higher stage, campaign, month and attribution: of the customers whom the campaign reached while they
--- were in the stage, how many entered the higher one within 14 days. Who was reached by several campaigns in a month belongs to the
--- first of them (attribution `first`), or to the last (`last`), from that contact on. Stages are those of days, so the instant
--- before a contact is the day before it. Held out by the campaign counts apart, and as a contact of its own in the choice between
--- campaigns: a choice that only who was written to must pass would compare two kinds of customers.
+-- One row per model, stage, higher stage (or `any`), campaign, month and attribution: of the customers whom the campaign reached
+-- while they were in the stage, how many entered the higher one within 14 days. Who was reached by several campaigns in a month
+-- belongs to the first of them (attribution `first`), or to the last (`last`), from that contact on. Stages are those of days, so the
+-- instant before a contact is the day before it. Held out by the campaign counts apart, and as a contact of its own in the choice
+-- between campaigns: a choice that only who was written to must pass would compare two kinds of customers.
 {%- set window_days = 14 %}
 with
 
@@ -59,7 +59,7 @@ subjects as (
 ),
 
 staged as (
-    select subjects.*, intervals.model_code, intervals.stage_code, intervals.stage_rank
+    select subjects.*, intervals.model_code, intervals.stage_code
     from subjects
     inner join {{ ref('customer_lifecycle_intervals') }} as intervals
         on
@@ -69,20 +69,31 @@ staged as (
     where subjects.place = 1
 ),
 
+-- Who enters two higher stages counts in both, and once in `any`.
+pairs as (
+    {%- for to_stage in ['higher.stage_code', "'any'"] %}
+    select stages.model_code, stages.stage_code, higher.stage_code as entered_stage_code, {{ to_stage }} as to_stage_code
+    from {{ ref('lifecycle_stage') }} as stages
+    inner join {{ ref('lifecycle_stage') }} as higher
+        on stages.model_code = higher.model_code and stages.stage_rank < higher.stage_rank
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
 reached as (
     select
-        model_code, stage_code, stage_rank, campaign_key, month_on, attribution,
+        model_code, stage_code, campaign_key, month_on, attribution,
         count(*) filter (where not is_held_out) as eligible_count,
         count(*) filter (where not is_held_out and is_over) as measured_count,
         count(*) filter (where is_held_out and is_over) as holdout_measured_count,
         max(max(case when is_held_out then 1 else 0 end)) over (partition by campaign_key, month_on, attribution) as has_holdout
     from staged
-    group by model_code, stage_code, stage_rank, campaign_key, month_on, attribution
+    group by model_code, stage_code, campaign_key, month_on, attribution
 ),
 
 moved as (
     select
-        staged.model_code, staged.stage_code, transitions.to_stage_code, staged.campaign_key, staged.month_on, staged.attribution,
+        staged.model_code, staged.stage_code, pairs.to_stage_code, staged.campaign_key, staged.month_on, staged.attribution,
         count(distinct case when not staged.is_held_out then staged.customer_id end) as moved_count,
         count(distinct case when staged.is_held_out then staged.customer_id end) as holdout_moved_count
     from staged
@@ -91,16 +102,21 @@ moved as (
             staged.customer_id = transitions.customer_id
             and staged.model_code = transitions.model_code
             and transitions.occurred_on between staged.touched_on and {{ days_later('staged.touched_on', window_days) }}
+    inner join pairs
+        on
+            staged.model_code = pairs.model_code
+            and staged.stage_code = pairs.stage_code
+            and transitions.to_stage_code = pairs.entered_stage_code
     where staged.is_over
     group by
-        staged.model_code, staged.stage_code, transitions.to_stage_code, staged.campaign_key, staged.month_on, staged.attribution
+        staged.model_code, staged.stage_code, pairs.to_stage_code, staged.campaign_key, staged.month_on, staged.attribution
 ),
 
 final as (
     select
         reached.model_code,
         reached.stage_code as from_stage_code,
-        higher.stage_code as to_stage_code,
+        cast(higher.to_stage_code as string) as to_stage_code,
         reached.campaign_key,
         reached.month_on,
         reached.attribution,
@@ -109,7 +125,7 @@ final as (
             else
                 campaigns.target_model = reached.model_code
                 and coalesce(campaigns.target_stage_from, reached.stage_code) = reached.stage_code
-                and coalesce(campaigns.target_stage_to, higher.stage_code) = higher.stage_code
+                and coalesce(campaigns.target_stage_to, higher.to_stage_code) = higher.to_stage_code
         end as is_target,
         cast({{ window_days }} as bigint) as window_days,
         {{ days_later('last_day(reached.month_on)', window_days) }} <= as_of.as_of as is_complete,
@@ -127,14 +143,14 @@ final as (
         ) as uplift_rate
     from reached
     cross join as_of
-    inner join {{ ref('lifecycle_stage') }} as higher
-        on reached.model_code = higher.model_code and reached.stage_rank < higher.stage_rank
+    inner join (select distinct model_code, stage_code, to_stage_code from pairs) as higher
+        on reached.model_code = higher.model_code and reached.stage_code = higher.stage_code
     inner join {{ ref('dim_campaign') }} as campaigns on reached.campaign_key = campaigns.campaign_key
     left join moved
         on
             reached.model_code = moved.model_code
             and reached.stage_code = moved.stage_code
-            and higher.stage_code = moved.to_stage_code
+            and higher.to_stage_code = moved.to_stage_code
             and reached.campaign_key = moved.campaign_key
             and reached.month_on = moved.month_on
             and reached.attribution = moved.attribution

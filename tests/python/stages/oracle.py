@@ -110,15 +110,15 @@ def upgrades(ask: Ask, stages: Stages) -> dict[tuple, list[int]]:
                 if before is None:
                     continue
                 moved = stages.entered(customer, model, on, on + WINDOW) if over else set()
-                for higher, rank in ranks.items():
-                    if rank <= ranks[before[0]]:
-                        continue
-                    cell = found[model, before[0], higher, campaign, month, attribution]
+                above = {stage for stage, rank in ranks.items() if rank > ranks[before[0]]}
+                for target, stages_of in [("any", above)] * bool(above) + [(s, {s}) for s in above]:
+                    cell = found[model, before[0], target, campaign, month, attribution]
+                    is_up = bool(moved & stages_of)
                     cell[0] += not held
                     cell[1] += over and not held
-                    cell[2] += higher in moved and not held
+                    cell[2] += is_up and not held
                     cell[3] += over and held
-                    cell[4] += higher in moved and held
+                    cell[4] += is_up and held
     return found
 
 
