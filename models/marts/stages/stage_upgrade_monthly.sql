@@ -80,6 +80,10 @@ pairs as (
     {%- endfor %}
 ),
 
+higher as (
+    select distinct model_code, stage_code, to_stage_code from pairs
+),
+
 reached as (
     select
         model_code, stage_code, campaign_key, month_on, attribution,
@@ -104,8 +108,7 @@ moved as (
             and transitions.occurred_on between staged.touched_on and {{ days_later('staged.touched_on', window_days) }}
     inner join pairs
         on
-            staged.model_code = pairs.model_code
-            and staged.stage_code = pairs.stage_code
+            staged.model_code = pairs.model_code and staged.stage_code = pairs.stage_code
             and transitions.to_stage_code = pairs.entered_stage_code
     where staged.is_over
     group by
@@ -143,8 +146,7 @@ final as (
         ) as uplift_rate
     from reached
     cross join as_of
-    inner join (select distinct model_code, stage_code, to_stage_code from pairs) as higher
-        on reached.model_code = higher.model_code and reached.stage_code = higher.stage_code
+    inner join higher on reached.model_code = higher.model_code and reached.stage_code = higher.stage_code
     inner join {{ ref('dim_campaign') }} as campaigns on reached.campaign_key = campaigns.campaign_key
     left join moved
         on
