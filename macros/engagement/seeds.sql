@@ -46,7 +46,9 @@
   {%- set rules = [] -%}
   {%- if not execute -%}{%- do ref('business_profile') -%}{{- return(rules) -}}{%- endif -%}
   {%- set events = _step_events() -%}
-  {%- set profiles = _lifecycle_profiles(seed_rows('business_profile') or [{'business_type': setting('default_business_type'), 'model_code': '*', 'param_key': 'none', 'value': '0'}]) -%}
+  {%- set rows = seed_rows('business_profile') -%}
+  {%- if rows is none -%}{{- return(rules) -}}{%- endif -%}
+  {%- set profiles = _lifecycle_profiles(rows) -%}
   {%- for business_type in profiles | reject('equalto', '*') | sort -%}
     {%- set event_name = _lifecycle_parameter(profiles, business_type, '*', 'activation_event')[1] -%}
     {%- set days = _lifecycle_parameter(profiles, business_type, '*', 'activation_days')[1] -%}
