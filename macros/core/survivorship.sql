@@ -1,5 +1,5 @@
 {# Which statement about a customer survives where accounts differ. The rules are the rows of the seed survivorship; the macros
-   here read them when a model is compiled and refuse rows that cannot work with a sentence that names the row. #}
+   here read them when a run starts (validate_rules) or a model asks, and refuse rows that cannot work with a sentence that names the row. #}
 
 {# Attributes of a customer that accounts state. A `code` is any text that is not blank; a `word` can also be a placeholder. #}
 {% macro profile_attributes() %}

@@ -1,5 +1,5 @@
 {# Tags are rows that a marketer reviews: the seeds tag (the catalogue), tag_rule (when a tag holds) and affinity_weight, with the
-   numbers of the seed business_profile. The macros here read them when a model is compiled, refuse rows that cannot work with a
+   numbers of the seed business_profile. The macros here read them when a run starts (validate_rules) or a model asks, refuse rows that cannot work with a
    sentence that names the row, and hand the resolved tags to compile.sql. #}
 
 {# What a tag rule may test: the features of lifecycle rules, and texts, which hold from the day on which they are told until they
