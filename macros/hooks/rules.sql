@@ -3,7 +3,7 @@
    none of the seeds reads rows that were checked when they were built. #}
 {% macro validate_rules() %}
   {%- if execute -%}
-    {%- set lifecycle = ['lifecycle_rule', 'lifecycle_stage', 'business_profile'] -%}
+    {%- set lifecycle = ['lifecycle_rule', 'lifecycle_stage', 'lifecycle_sub_stage', 'business_profile'] -%}
     {%- set alerts = ['alert_rule', 'business_profile'] -%}
     {%- if _are_seeds_of_run(lifecycle) -%}{%- do lifecycle_rulebook() -%}{%- endif -%}
     {%- if _are_seeds_of_run(lifecycle + ['business_unit']) -%}{%- do _require_business_types() -%}{%- endif -%}

@@ -117,6 +117,8 @@ final as (
         counted.stage_code,
         cast(counted.stage_rank as bigint) as stage_rank,
         {{ lifecycle_sub_stage('counted') }} as sub_stage_code,
+        {{ lifecycle_sub_stage('counted', 'en') }} as sub_stage_label_en,
+        {{ lifecycle_sub_stage('counted', 'zh') }} as sub_stage_label_zh,
         counted.valid_from,
         counted.valid_to,
         {{ lifecycle_rule_version('counted') }} as rule_version,

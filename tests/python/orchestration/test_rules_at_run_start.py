@@ -12,7 +12,8 @@ import pytest
 from small_project import PROJECT, Checkout, new_checkout
 
 SEEDS = (
-    *("lifecycle_rule", "lifecycle_stage", "business_profile", "business_unit"),
+    *("lifecycle_rule", "lifecycle_stage", "lifecycle_sub_stage", "business_profile"),
+    "business_unit",
     *("alert_rule", "tag", "tag_rule"),
 )
 # Seed, what to replace in it (the whole of an empty seed) and by what, and the sentence.

@@ -14,7 +14,7 @@ from rendered import RefusedError, macros
 
 Rows = list[dict[str, str | None]]
 SEEDS = (
-    "lifecycle_rule", "lifecycle_stage", "business_profile", "alert_rule", "tag", "tag_rule",
+    "lifecycle_rule", "lifecycle_stage", "lifecycle_sub_stage", "business_profile", "alert_rule", "tag", "tag_rule",
     "affinity_weight",
 )  # fmt: skip
 EVENTS = [
