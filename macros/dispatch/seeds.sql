@@ -2,5 +2,5 @@
 {% macro seed_file(path) %}{{ return(adapter.dispatch('seed_file', 'perennial')(path)) }}{% endmacro %}
 {% macro default__seed_file(path) %}{{ return(none) }}{% endmacro %}
 {% macro duckdb__seed_file(path) %}
-  {{- return("read_csv('" ~ (path | replace("'", "''")) ~ "', all_varchar=true, header=true, delim=',', quote='\"', escape='\"', nullstr=['', 'null'], sample_size=-1)") -}}
+  {{- return("read_csv('" ~ (path | replace("'", "''")) ~ "', all_varchar=true, header=true, delim=',', quote='\"', escape='\"', nullstr='', sample_size=-1)") -}}
 {% endmacro %}
