@@ -23,6 +23,12 @@
   {{- return(columns + ['birth_date_conflict_count']) -}}
 {% endmacro %}
 
+{# Tags that an account's version states in its member `tags`, of `extra` itself or of what a channel adds there; '' for none. One
+   version tells all tags: who had one before has it no more. #}
+{% macro source_tags(extra) %}
+  {{- return("coalesce(" ~ [json_str(extra, 'tags'), json_str(json_str(extra, 'crm'), 'tags'), json_str(json_str(extra, 'shopify'), 'tags')] | join(', ') ~ ", '')") -}}
+{% endmacro %}
+
 {# How much a stated value says, as SQL: 2 whole, 1 masked or doubtful (stands only while nothing whole is known), 0 nothing.
    Nobody alive was born in 1900 or is born after the day of the statement; 1900-01-01 and 1970-01-01 are what systems write
    for an empty date, but the second is also a birthday. #}

@@ -1,5 +1,6 @@
 -- One row per customer, tag and day from which it has the value, to the day before valid_to (NULL: still so on as_of). Who does not
--- have a tag has no row for those days, and nobody has one from the day on which they ask to be erased. Computed from facts and the seeds as they are, for every day since the first touch.
+-- have a tag has no row for those days, and nobody has one from the day on which they ask to be erased. Computed from facts and the
+-- seeds as they are, for every day since the first touch.
 {%- set in_order = 'partition by customer_number order by day_on nulls last' %}
 with
 
