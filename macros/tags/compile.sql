@@ -9,7 +9,7 @@
 {# Relation (told_by, word) of the tags that sources state, each word between the separators of a list. #}
 {% macro tag_words() %}
   {%- set words = [] -%}
-  {%- for tag in tagbook().tags.values() if tag.stated_as is not none -%}
+  {%- for tag in tagbook().tags.values() if tag.stated_as -%}
     {%- do words.append("select '" ~ tag.feature ~ "' as told_by, '|" ~ (tag.stated_as | lower | replace("'", "''")) ~ "|' as word") -%}
   {%- endfor -%}
   {{- return(words | join(' union all ') or "select '' as told_by, '||' as word where 1 = 0") -}}
