@@ -146,12 +146,14 @@ final as (
         reported.severity,
         reported.reason_code,
         case
-            when customers.left_on < reported.closed_on or reported.closed_on is null and customers.left_on is not null then 'erased'
+            when customers.left_on < coalesce(reported.closed_on, cast('9999-12-31' as date)) then 'erased'
             else reported.closed_reason_code
         end as closed_reason_code,
         reported.counted_from_on,
-        case when coalesce(reported.closed_on, customers.left_on) is null then cast({{ days_between('as_of.as_of', 'reported.due_on') }} as bigint) end
-            as days_to_threshold
+        case
+            when coalesce(reported.closed_on, customers.left_on) is null
+                then cast({{ days_between('as_of.as_of', 'reported.due_on') }} as bigint)
+        end as days_to_threshold
     from reported
     inner join {{ ref('int_lifecycle__customers') }} as customers on reported.customer_id = customers.customer_id
     cross join as_of
