@@ -117,8 +117,10 @@ final as (
         counted.stage_code,
         cast(counted.stage_rank as bigint) as stage_rank,
         {{ lifecycle_sub_stage('counted') }} as sub_stage_code,
+        {{ lifecycle_sub_stage('counted', 'en') }} as sub_stage_label_en,
+        {{ lifecycle_sub_stage('counted', 'zh') }} as sub_stage_label_zh,
         counted.valid_from,
-        counted.valid_to,
+        {{ until_left('counted.valid_to') }} as valid_to,
         {{ lifecycle_rule_version('counted') }} as rule_version,
         counted.clause_id,
         counted.previous_stage_code,
@@ -128,7 +130,13 @@ final as (
         cast(counted.comebacks + 1 as bigint) as cycle_number
     from counted
     inner join {{ ref('int_lifecycle__customers') }} as customers on counted.customer_number = customers.customer_number
+    where customers.left_on is null or counted.valid_from < customers.left_on
 )
 
 select * from final
 {%- endmacro %}
+
+{# End of something that a customer of int_lifecycle__customers has: no later than the day on which they leave. #}
+{% macro until_left(day) %}
+  {{- return('case when customers.left_on < ' ~ day ~ ' or ' ~ day ~ ' is null then customers.left_on else ' ~ day ~ ' end') -}}
+{% endmacro %}
