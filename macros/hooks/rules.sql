@@ -10,6 +10,7 @@
     {%- if _are_seeds_of_run(alerts) -%}{%- do alert_rulebook() -%}{%- endif -%}
     {%- if _are_seeds_of_run(lifecycle + alerts + ['tag', 'tag_rule']) -%}{%- do tagbook() -%}{%- endif -%}
     {%- if _are_seeds_of_run(lifecycle + ['alert_rule', 'tag_rule']) -%}{%- do _require_parameters() -%}{%- endif -%}
+    {%- if _are_seeds_of_run(['business_profile']) -%}{%- do activation_rules() -%}{%- endif -%}
     {%- if _are_seeds_of_run(['affinity_weight']) -%}{%- do affinity_half_life() -%}{%- endif -%}
     {%- if _are_seeds_of_run(['survivorship']) -%}{%- do survivorship_rules() -%}{%- endif -%}
     {%- if _are_seeds_of_run(['funnel_step']) -%}{%- do funnel_steps() -%}{%- endif -%}
@@ -40,7 +41,7 @@
 
 {# A number that no rule asks for is a misspelt name: the rule would go on with the number for all types. #}
 {% macro _require_parameters() %}
-  {%- set read = ['fall_min', 'replenish_days', 'gap_floor_ratio', 'gap_ceiling_ratio', 'outage_window_ratio', 'outage_day_ratio'] -%}
+  {%- set read = ['fall_min', 'replenish_days', 'gap_floor_ratio', 'gap_ceiling_ratio', 'outage_window_ratio', 'outage_day_ratio', 'activation_event', 'activation_days'] -%}
   {%- for name in ['lifecycle_rule', 'tag_rule', 'alert_rule'] -%}
     {%- for key in seed_rows(name) | map(attribute='param_key') | reject('none') | unique -%}
       {%- set stem = key | replace('_days', '') -%}
