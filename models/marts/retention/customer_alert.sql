@@ -142,9 +142,7 @@ final as (
         reported.opened_on,
         {{ until_left('reported.closed_on') }} as closed_on,
         coalesce(reported.closed_on, customers.left_on) is null as is_open,
-        reported.business_type,
-        reported.severity,
-        reported.reason_code,
+        reported.business_type, reported.severity, reported.reason_code,
         case
             when customers.left_on < coalesce(reported.closed_on, cast('9999-12-31' as date)) then 'erased'
             else reported.closed_reason_code
