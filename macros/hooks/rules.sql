@@ -25,6 +25,11 @@
   {{- return(found.all) -}}
 {% endmacro %}
 
+{# What the command that runs builds, seeds by their mere names. #}
+{% macro seeds_of_run() %}
+  {{- return(selected_resources | map('replace', 'seed.' ~ project_name ~ '.', '') | list) -}}
+{% endmacro %}
+
 {# A business unit of an unknown type would fall back on the default type without a word. #}
 {% macro _require_business_types() %}
   {%- set known = lifecycle_rulebook().business_types -%}

@@ -30,11 +30,6 @@
   }) -}}
 {% endmacro %}
 
-{# What the command that runs builds, seeds by their mere names. #}
-{% macro seeds_of_run() %}
-  {{- return(selected_resources | map('replace', 'seed.' ~ project_name ~ '.', '') | list) -}}
-{% endmacro %}
-
 {# Rows of a seed as mappings from column to text (NULL is none); none when the seed has not been built. In a run that builds the
    seed they are the rows of its file, which it may not have loaded yet. Unit tests know no files, and read the seed as it was built. #}
 {% macro seed_rows(name) %}
