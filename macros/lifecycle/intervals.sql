@@ -2,7 +2,7 @@
    customer's own gaps between orders. #}
 {% macro lifecycle_intervals(mode) %}
 {%- set in_order = 'partition by customer_number order by day_on nulls last' -%}
-{%- set in_model = 'partition by customer_number, model_code order by valid_from nulls last' -%}
+{%- set in_model = 'partition by customer_number, model_number order by valid_from nulls last' -%}
 with
 
 breakpoints as (
@@ -61,11 +61,13 @@ compared as (
     left join riches on followed.customer_number = riches.customer_number
 ),
 
+-- Models have numbers because those sort faster than their names.
 spells as (
     {%- for model_code in lifecycle_models() %}
     select
         customer_number,
         '{{ model_code }}' as model_code,
+        {{ loop.index }} as model_number,
         business_type,
         day_on as valid_from,
         {{ model_code }}_clause as clause_id,
@@ -83,6 +85,7 @@ staged as (
     select
         spells.customer_number,
         spells.model_code,
+        spells.model_number,
         spells.business_type,
         spells.valid_from,
         spells.clause_id,
