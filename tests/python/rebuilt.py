@@ -66,7 +66,8 @@ class Warehouse:
         """Put the rows of a query, which may read the relation itself, in its place."""
         self.connection.execute(f"create temp table kept as {sql}")
         is_view = self.connection.execute(
-            "select count(*) from duckdb_views() where schema_name || '.' || view_name = ?", [relation]
+            "select count(*) from duckdb_views() where schema_name || '.' || view_name = ?",
+            [relation],
         ).fetchone()[0]
         self.connection.execute(f"drop {'view' if is_view else 'table'} {relation}")
         self.connection.execute(f"create table {relation} as from kept")

@@ -264,7 +264,9 @@ def _built(
         )
         connection.execute(f"create table core.int_unified__account_records ({RECORD_COLUMNS})")
         frame = pd.DataFrame(rows, dtype=object)
-        connection.execute("insert into core.int_unified__account_records select *, null from frame")
+        connection.execute(
+            "insert into core.int_unified__account_records select *, null from frame"
+        )
         connection.execute(f"create table core.int_core__as_of as select date '{AS_OF}' as as_of")
         connection.execute(
             "create table core.bridge_customer_identifier (id_type varchar, id_scope varchar, id_value varchar,"
