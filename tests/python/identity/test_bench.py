@@ -13,7 +13,7 @@ from orchestration.bench.figures import Figure
 BOUNDED = {
     "full_vs_limit",
     "peak_memory_vs_scipy",
-    "incremental_1pct_speedup_processor",
+    "incremental_1pct_speedup",
     "chain_rounds",
     "chain_wrong_nodes",
     "planted_pair_f1",
