@@ -52,10 +52,11 @@
     {%- if 5 * (counts[0] + counts[1]) <= counts[2] -%}
       {%- do found.update(extend_components("select node_key as node, component_key as pointer from " ~ former_labels, graph, added, removed, counts[1] | int)) -%}
       {%- do found.update({'mode': counts[0] ~ " edges new and " ~ counts[1] ~ " gone of " ~ counts[2]}) -%}
+      {%- do found.scratch.extend([added, removed]) -%}
+      {{- return(found) -}}
     {%- endif -%}
     {%- do run_query("drop table " ~ added) -%}
     {%- do run_query("drop table " ~ removed) -%}
-    {%- if found -%}{{ return(found) }}{%- endif -%}
   {%- endif -%}
   {%- set solved = contract_graph(graph) -%}
   {{- return({
@@ -72,7 +73,7 @@
   {%- set taken_apart = "delete from " ~ relation ~ " where component_key in (select pointer from " ~ found.touched ~ "); " if found.touched else "" -%}
   {{- return(taken_apart
     ~ "update " ~ relation ~ " set component_key = a.pointer from " ~ found.aliases ~ " as a where a.node = component_key; "
-    ~ "insert into " ~ relation ~ " select e.node, coalesce(a.pointer, e.node) from " ~ found.ends ~ " as e left join " ~ found.former ~ " as f on f.node = e.node left join " ~ found.aliases ~ " as a on a.node = e.node where f.node is null") -}}
+    ~ "insert into " ~ relation ~ " " ~ found.appeared) -}}
 {% endmacro %}
 
 {# Labels of a graph whose former labels are known: new edges are contracted onto the components that exist; components that lost
@@ -80,8 +81,8 @@
    and the tables that rewrite_labels reads. Whatever reads all labels costs more than everything else, so they are read twice
    only: for the ends of the open edges, and when they are written anew. #}
 {% macro extend_components(labels_sql, graph, added, removed, removed_count) %}
-  {%- set touched, evidence, ends, former, open_edges = scratch_table('touched'), scratch_table('evidence'), scratch_table('ends'), scratch_table('former'), scratch_table('open_edges') -%}
-  {%- set scratch = [ends, former] -%}
+  {%- set touched, evidence, former, open_edges = scratch_table('touched'), scratch_table('evidence'), scratch_table('former'), scratch_table('open_edges') -%}
+  {%- set scratch = [former] -%}
   {%- set untouched, is_untouched = '', '' -%}
   {%- if removed_count > 0 -%}
     {%- do scratch.append(touched) -%}
@@ -92,22 +93,23 @@
   {%- set edges = evidence if removed_count > 0 else added -%}
   {%- set kept_labels = "select l.node, l.pointer from (" ~ labels_sql ~ ") as l" ~ untouched ~ is_untouched -%}
   {#- What each end of an edge stands for: its former component, or itself where it is new or its component is taken apart. -#}
-  {%- do create_scratch(ends, "select node_a as node from " ~ edges ~ " union select node_b as node from " ~ edges) -%}
-  {%- do create_scratch(former, "select k.node, k.pointer from (" ~ kept_labels ~ ") as k inner join " ~ ends ~ " as e on e.node = k.node") -%}
+  {%- set ends = "select node_a as node from " ~ edges ~ " union all select node_b as node from " ~ edges -%}
+  {%- do create_scratch(former, "select k.node, k.pointer from (" ~ kept_labels ~ ") as k where k.node in (" ~ ends ~ ")") -%}
   {%- do create_scratch(open_edges,
-        "select distinct least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from ("
+        "select least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from ("
         ~ "select coalesce(a.pointer, e.node_a) as pointer_a, coalesce(b.pointer, e.node_b) as pointer_b from " ~ edges ~ " as e left join " ~ former ~ " as a on a.node = e.node_a left join " ~ former ~ " as b on b.node = e.node_b"
         ~ ") as pointed where pointer_a <> pointer_b") -%}
   {%- set solved = contract_graph(open_edges) -%}
   {%- set aliases = solved.labels -%}
-  {%- do scratch.append(aliases) -%}
-  {%- for table in [open_edges] + ([evidence] if removed_count > 0 else []) -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
+  {%- set appeared = "select distinct e.node, coalesce(a.pointer, e.node) as pointer from (" ~ ends ~ ") as e left join " ~ former ~ " as f on f.node = e.node left join " ~ aliases ~ " as a on a.node = e.node where f.node is null" -%}
+  {%- do scratch.extend([aliases] + ([evidence] if removed_count > 0 else [])) -%}
+  {%- do run_query("drop table " ~ open_edges) -%}
   {{- return({
     'rounds': solved.rounds,
     'scratch': scratch,
-    'aliases': aliases, 'ends': ends, 'former': former, 'touched': touched if removed_count > 0 else none,
+    'aliases': aliases, 'appeared': appeared, 'touched': touched if removed_count > 0 else none,
     'labels': "(select k.node, coalesce(s.pointer, k.pointer) as pointer from (" ~ kept_labels ~ ") as k left join " ~ aliases ~ " as s on s.node = k.pointer"
-      ~ " union all select e.node, coalesce(s.pointer, e.node) as pointer from " ~ ends ~ " as e left join " ~ former ~ " as f on f.node = e.node left join " ~ aliases ~ " as s on s.node = e.node where f.node is null)"
+      ~ " union all " ~ appeared ~ ")"
   }) -}}
 {% endmacro %}
 
