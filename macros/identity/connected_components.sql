@@ -120,11 +120,11 @@
    nodes pointed to are the next, much smaller graph. Only a node_b has a smaller neighbour, so the others, which point to
    themselves, are kept in no table: that is a third of the memory. Keys are hashes, so that no order of the source's ids can make
    a chain shrink by one node a round. The smallest key of a component survives every round. Every round's pointers are kept and
-   composed backwards at the end. #}
-{% macro contract_graph(graph) %}
+   composed backwards at the end. The last `few` edges are settled here: a round of statements costs more than they do. #}
+{% macro contract_graph(graph, few=500) %}
   {%- set most = setting('identity_max_rounds') -%}
-  {%- set state = namespace(rounds=0, left=1) -%}
-  {%- for number in range(1, most + 1) if state.left > 0 -%}
+  {%- set state = namespace(rounds=0, left=none, labels=none) -%}
+  {%- for number in range(1, most + 1) if state.left is none or state.left | length > few -%}
     {%- set edges = graph if number == 1 else scratch_table('edges_' ~ number) -%}
     {%- set pointers = scratch_table('pointers_' ~ number) -%}
     {%- set next_edges = scratch_table('edges_' ~ (number + 1)) -%}
@@ -133,21 +133,44 @@
     {%- do create_scratch(next_edges, "select distinct least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from (select coalesce(a.pointer, e.node_a) as pointer_a, b.pointer as pointer_b from " ~ edges ~ " as e inner join " ~ pointers ~ " as b on b.node = e.node_b left join " ~ pointers ~ " as a on a.node = e.node_a) as pointed where pointer_a <> pointer_b") -%}
     {%- if number > 1 -%}{%- do run_query('drop table ' ~ edges) -%}{%- endif -%}
     {%- set state.rounds = number -%}
-    {%- set state.left = run_query('select count(*) from ' ~ next_edges).rows[0][0] | int -%}
+    {%- set state.left = run_query('select node_a, node_b from ' ~ next_edges ~ ' limit ' ~ (few + 1)).rows -%}
   {%- endfor -%}
-  {%- if state.left > 0 -%}
-    {{ exceptions.raise_compiler_error("The components of " ~ this.identifier ~ " did not settle in " ~ most ~ " rounds (" ~ state.left ~ " edges are left), so no customer id was changed; raise the setting identity_max_rounds.") }}
+  {%- if state.left | length > few -%}
+    {{ exceptions.raise_compiler_error("The components of " ~ this.identifier ~ " did not settle in " ~ most ~ " rounds, so no customer id was changed; raise the setting identity_max_rounds.") }}
   {%- endif -%}
   {%- do run_query('drop table ' ~ scratch_table('edges_' ~ (state.rounds + 1))) -%}
-  {%- set later = namespace(labels=scratch_table('pointers_' ~ state.rounds)) -%}
-  {%- for back in range(1, state.rounds) -%}
-    {%- set pointers, labels = scratch_table('pointers_' ~ (state.rounds - back)), scratch_table('labels_' ~ (state.rounds - back)) -%}
-    {%- do create_scratch(labels,
-          "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ pointers ~ " as p left join " ~ later.labels ~ " as l on l.node = p.pointer"
-          ~ " union all select l.node, l.pointer from " ~ later.labels ~ " as l left join " ~ pointers ~ " as p on p.node = l.node where p.node is null") -%}
-    {%- do run_query('drop table ' ~ later.labels) -%}
-    {%- do run_query('drop table ' ~ pointers) -%}
-    {%- set later.labels = labels -%}
+  {%- if state.left | length > 0 -%}
+    {%- set state.labels = scratch_table('settled') -%}
+    {%- do create_scratch(state.labels, settled_labels(state.left)) -%}
+  {%- endif -%}
+  {%- for number in range(state.rounds, 0, -1) -%}
+    {%- set pointers, labels = scratch_table('pointers_' ~ number), scratch_table('labels_' ~ number) -%}
+    {%- if state.labels is none -%}
+      {%- set state.labels = pointers -%}
+    {%- else -%}
+      {%- do create_scratch(labels,
+            "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ pointers ~ " as p left join " ~ state.labels ~ " as l on l.node = p.pointer"
+            ~ " union all select l.node, l.pointer from " ~ state.labels ~ " as l left join " ~ pointers ~ " as p on p.node = l.node where p.node is null") -%}
+      {%- do run_query('drop table ' ~ state.labels) -%}
+      {%- do run_query('drop table ' ~ pointers) -%}
+      {%- set state.labels = labels -%}
+    {%- endif -%}
   {%- endfor -%}
-  {{- return({'rounds': state.rounds, 'labels': later.labels}) -}}
+  {{- return({'rounds': state.rounds, 'labels': state.labels}) -}}
+{% endmacro %}
+
+{# Query of (node, pointer) for the nodes of a few edges, without the smallest key of each component. #}
+{% macro settled_labels(edges) %}
+  {%- set members, pointers = {}, {} -%}
+  {%- for edge in edges -%}
+    {%- set ends = [pointers.get(edge[0] | int, edge[0] | int), pointers.get(edge[1] | int, edge[1] | int)] | sort -%}
+    {%- if ends[0] != ends[1] -%}
+      {%- set moved = members.pop(ends[1], [ends[1]]) -%}
+      {%- do members.setdefault(ends[0], [ends[0]]).extend(moved) -%}
+      {%- for node in moved -%}{%- do pointers.update({node: ends[0]}) -%}{%- endfor -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- set rows = [] -%}
+  {%- for node, pointer in pointers.items() -%}{%- do rows.append("(" ~ node ~ ", " ~ pointer ~ ")") -%}{%- endfor -%}
+  {{- return("select cast(node as bigint) as node, cast(pointer as bigint) as pointer from (values " ~ rows | join(", ") ~ ") as settled (node, pointer)") -}}
 {% endmacro %}
