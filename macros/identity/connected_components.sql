@@ -163,11 +163,13 @@
 {% macro settled_labels(edges) %}
   {%- set members, pointers = {}, {} -%}
   {%- for edge in edges -%}
-    {%- set ends = [pointers.get(edge[0] | int, edge[0] | int), pointers.get(edge[1] | int, edge[1] | int)] | sort -%}
-    {%- if ends[0] != ends[1] -%}
-      {%- set moved = members.pop(ends[1], [ends[1]]) -%}
-      {%- do members.setdefault(ends[0], [ends[0]]).extend(moved) -%}
-      {%- for node in moved -%}{%- do pointers.update({node: ends[0]}) -%}{%- endfor -%}
+    {%- set node_a, node_b = edge[0] | int, edge[1] | int -%}
+    {%- set end_a, end_b = pointers.get(node_a, node_a), pointers.get(node_b, node_b) -%}
+    {%- if end_a != end_b -%}
+      {%- set kept, moved = (end_a, end_b) if end_a < end_b else (end_b, end_a) -%}
+      {%- set nodes = members.pop(moved, [moved]) -%}
+      {%- do members.setdefault(kept, [kept]).extend(nodes) -%}
+      {%- for node in nodes -%}{%- do pointers.update({node: kept}) -%}{%- endfor -%}
     {%- endif -%}
   {%- endfor -%}
   {%- set rows = [] -%}
