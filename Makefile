@@ -40,9 +40,9 @@ setup: $(VENV)/installed-run ## Make .venv with the locked packages
 run: $(VENV)/installed-run ## Demo data (if nothing is there), the whole pipeline, published marts and report
 	@scripts/run-pipeline
 
-# Two processes, a file of tests at a time: dbt keeps one core busy and leaves the other idle.
+# Two processes, a file of tests at a time and in the order of conftest.py: dbt keeps one core busy and leaves the other idle.
 test: lint ## Every test: lint, dbt unit tests, project rules, Python tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-dev ## ruff and sqlfluff
 	@$(BIN)/ruff check .
