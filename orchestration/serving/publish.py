@@ -115,6 +115,8 @@ def _write(
         # Views last: they read the tables.
         for node in sorted(public, key=lambda model: _is_published_as_view(model)):
             table = f"fresh.main.{name(node['alias'])}"
+            # With its comments at once: each statement on its own would be made durable.
+            connection.execute("begin")
             if _is_published_as_view(node):
                 _create_view(connection, node, public)
             else:
@@ -122,6 +124,7 @@ def _write(
                     f"create table {table} as select * from warehouse.{relations[node['name']]}"
                 )
             _describe(connection, table, node)
+            connection.execute("commit")
             rows[node["alias"]] = connection.execute(f"select count(*) from {table}").fetchone()[0]
         connection.execute(
             """
