@@ -10,8 +10,8 @@ from pathlib import Path
 import altair as alt
 import duckdb
 import pytest
-from altair.utils.schemapi import SchemaValidationError
 from browser import browser
+from jsonschema import ValidationError
 from published_file import TABLES, write_published
 
 from orchestration.errors import UserError
@@ -79,7 +79,7 @@ def test_every_specification_is_valid(report: Path) -> None:
     charts = specs(report.read_text())
     for spec in charts.values():
         alt.Chart.from_dict(spec)
-    with pytest.raises(SchemaValidationError):
+    with pytest.raises(ValidationError):
         alt.Chart.from_dict({**next(iter(charts.values())), "mark": "a word"})
 
 
