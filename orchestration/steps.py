@@ -57,19 +57,29 @@ def land_files(
     }
 
 
-def before_build(paths: DataPaths) -> None:
+def before_build(paths: DataPaths, part: dbt.Part = dbt.WHOLE) -> None:
     """Look before dbt starts, and forget the last build: from here on the warehouse is
-    unaudited."""
+    unaudited. What an earlier part found stays true while nobody else has written since."""
     preflight.check_landed(paths)
     preflight.check_disk(paths)
     preflight.check_warehouse(paths)
+    record = BuildRecord.read(paths)
+    if part != dbt.AFTER or record is None or record.warehouse != fingerprint(paths):
+        for file in paths.target.glob(dbt.RESULTS):
+            file.unlink()
+    part.results(paths.target).unlink(missing_ok=True)
     paths.build_record.unlink(missing_ok=True)
 
 
 def after_build(
-    paths: DataPaths, settings: Settings, run_id: str, messages: str, step: Step
+    paths: DataPaths,
+    settings: Settings,
+    run_id: str,
+    messages: str,
+    step: Step,
+    part: dbt.Part = dbt.WHOLE,
 ) -> dict[str, Any]:
-    """Judge a build that has ended and record it.
+    """Judge a part of a build that has ended and record what the build is so far.
 
     Raises BuildFailedError in one sentence if it failed; the messages of dbt may hold values of the
         data,
@@ -79,8 +89,10 @@ def after_build(
     if sentence:
         raise sentence
     log = paths.target / "dbt.log"
-    if not (paths.target / "run_results.json").is_file():
+    written = paths.target / "run_results.json"
+    if not written.is_file():
         raise dbt.BuildFailedError(f"dbt could not start the build; see {log}.")
+    written.rename(part.results(paths.target))
     outcome = dbt.read_outcome(paths.target)
     if messages and not outcome.failed:
         raise dbt.BuildFailedError(f"dbt ended with an error; see {log}.")

@@ -27,6 +27,38 @@ BUILD = (
     *("build", "--exclude-resource-type", "unit_test"),
     *("--exclude", "path:models/staging,resource_type:test"),
 )
+# Predictions are made of the warehouse, by Python, and read again: a run calls dbt before and after
+# that, a bare `dbt build` reads the last ones that it finds.
+PREDICTIONS = "clv"
+FEATURES = ("int_clv__day_changes", "int_clv__prospects")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of the project that one call of dbt builds; `name` is the step's, `asset` Dagster's,
+    the others are selections of dbt's."""
+
+    name: str
+    asset: str
+    select: str = "fqn:*"
+    exclude: str | None = None
+
+    def results(self, target: Path) -> Path:
+        """Where the results of this part are kept until the whole is judged."""
+        return target / f"run_results.{self.name}.json"
+
+
+WHOLE = Part("build", "dbt_project")
+BEFORE = Part("build", "dbt_project", exclude=f"source:{PREDICTIONS}+")
+AFTER = Part("value", "dbt_predicted", select=f"source:{PREDICTIONS}+")
+
+
+def parts(manifest: Mapping[str, Any]) -> list[Part]:
+    """In their order: two where models read predictions."""
+    names = {source["source_name"] for source in manifest["sources"].values()}
+    return [BEFORE, AFTER] if PREDICTIONS in names else [WHOLE]
+
+RESULTS = "run_results*.json"
 _PARSED = ("models", "macros", "seeds", "tests")
 _PARSED_FILES = ("dbt_project.yml", "profiles.yml")
 _NOT_FOR_DBT = "PERENNIAL_KEY"
@@ -133,9 +165,13 @@ class BuildOutcome:
 
 
 def read_outcome(target: Path) -> BuildOutcome:
-    """Read manifest.json and run_results.json of a build that has ended."""
+    """Read manifest.json and the results of a build that has ended, of all its parts."""
     nodes = load_manifest(target)["nodes"]
-    results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    results = [
+        result
+        for file in sorted(target.glob(RESULTS))
+        for result in json.loads(file.read_text(encoding="utf-8"))["results"]
+    ]
     counts: dict[str, Counter] = {kind: Counter() for kind in ("model", "seed", "test")}
     failed = []
     for result in results:
