@@ -85,7 +85,7 @@ def after_build(
         data,
     so they are read for what they complain about and never repeated.
     """
-    sentence = dbt.setting_error(messages) or preflight.lock_error(messages, paths)
+    sentence = dbt.rejected_input(messages) or preflight.lock_error(messages, paths)
     if sentence:
         raise sentence
     log = paths.target / "dbt.log"

@@ -1,5 +1,5 @@
 {# Which statement about a customer survives where accounts differ. The rules are the rows of the seed survivorship; the macros
-   here read them when a model is compiled and refuse rows that cannot work with a sentence that names the row. #}
+   here read them when a run starts (validate_rules) or a model asks, and refuse rows that cannot work with a sentence that names the row. #}
 
 {# Attributes of a customer that accounts state. A `code` is any text that is not blank; a `word` can also be a placeholder. #}
 {% macro profile_attributes() %}
@@ -21,6 +21,12 @@
     {%- do columns.extend([attribute, attribute ~ '_source']) -%}
   {%- endfor -%}
   {{- return(columns + ['birth_date_conflict_count']) -}}
+{% endmacro %}
+
+{# Tags that an account's version states in its member `tags`, of `extra` itself or of what a channel adds there; '' for none. One
+   version tells all tags: who had one before has it no more. #}
+{% macro source_tags(extra) %}
+  {{- return("coalesce(" ~ [json_str(extra, 'tags'), json_str(json_str(extra, 'crm'), 'tags'), json_str(json_str(extra, 'shopify'), 'tags')] | join(', ') ~ ", '')") -}}
 {% endmacro %}
 
 {# How much a stated value says, as SQL: 2 whole, 1 masked or doubtful (stands only while nothing whole is known), 0 nothing.

@@ -1,14 +1,17 @@
 {# Funnels and promotions are rows that a marketer reviews. A row that cannot work stops the build with a sentence that names
    it. The seeds are named while dbt parses, so that they are built first; unit tests read the built ones. #}
 
+{# What customers can do: events by name, and two things that are none. Empty in unit tests, which know no sources. #}
+{% macro _step_events() %}
+  {%- if not graph.get('sources') -%}{{- return([]) -}}{%- endif -%}
+  {{- return(['registration', 'order'] + (contract_columns('event') | selectattr('name', 'equalto', 'event_name') | first).accepted_values) -}}
+{% endmacro %}
+
 {# Steps of the funnels: {funnel: [{step_number, step_event, window_days}]}, in order. Empty until the seed has been built. #}
 {% macro funnel_steps() %}
   {%- set funnels = {} -%}
   {%- if not execute -%}{%- do ref('funnel_step') -%}{{- return(funnels) -}}{%- endif -%}
-  {%- set events = [] -%}
-  {%- if graph.get('sources') -%}{# unit tests know no sources #}
-    {%- do events.extend(['registration', 'order'] + (contract_columns('event') | selectattr('name', 'equalto', 'event_name') | first).accepted_values) -%}
-  {%- endif -%}
+  {%- set events = _step_events() -%}
   {%- for row in seed_rows('funnel_step') or [] -%}
     {%- set label = "Seed funnel_step, row " ~ row.funnel_code ~ ", step " ~ row.step_number -%}
     {%- do _require(modules.re.match('^[a-z][a-z0-9_]*$', row.funnel_code or ''), label ~ ": funnel_code must be lower-case words joined by _.") -%}
@@ -36,6 +39,39 @@
   {%- for code, steps in funnel_steps().items() if funnel_code in [none, code] -%}{%- do depths.append(steps | length) -%}{%- endfor -%}
   {{- return(depths | max) -}}
 {% endmacro %}
+
+{# What makes a registered customer an activated one, for each business type: [{business_type, event_name, days}], from the parameters
+   activation_event and activation_days of the seed business_profile. Empty until the seed has been built. #}
+{% macro activation_rules() %}
+  {%- set rules = [] -%}
+  {%- if not execute -%}{%- do ref('business_profile') -%}{{- return(rules) -}}{%- endif -%}
+  {%- set events = _step_events() -%}
+  {%- set rows = seed_rows('business_profile') -%}
+  {%- if rows is none -%}{{- return(rules) -}}{%- endif -%}
+  {%- set profiles = _lifecycle_profiles(rows) -%}
+  {%- for business_type in profiles | reject('equalto', '*') | sort -%}
+    {%- set event_name = _lifecycle_parameter(profiles, business_type, '*', 'activation_event')[1] -%}
+    {%- set days = _lifecycle_parameter(profiles, business_type, '*', 'activation_days')[1] -%}
+    {%- if event_name is not none or days is not none -%}
+      {%- set label = "Seed business_profile, business type " ~ business_type -%}
+      {%- do _require(event_name is not none and (not events or event_name in events), label ~ ": activation_event '" ~ event_name ~ "' is no event; use one of: " ~ events | join(', ') ~ ".") -%}
+      {%- do _require(modules.re.match('^[0-9]{1,4}$', days or ''), label ~ ": activation_days must be a whole number of days, not '" ~ days ~ "'.") -%}
+      {%- do rules.append({'business_type': business_type, 'event_name': event_name, 'days': days | int}) -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {{- return(rules) -}}
+{% endmacro %}
+
+{# The same as selects: business_type, event_name, days. #}
+{% macro activation_rule_rows() %}
+  {%- for rule in activation_rules() %}
+    select '{{ rule.business_type }}' as business_type, '{{ rule.event_name }}' as event_name, {{ rule.days }} as days
+    {{ 'union all' if not loop.last }}
+  {%- else %}
+    select cast(null as string) as business_type, cast(null as string) as event_name, cast(null as integer) as days
+    where 1 = 0
+  {%- endfor %}
+{%- endmacro %}
 
 {# Stops the build when a row of promo_calendar is no promotion. #}
 {% macro require_promotions() %}

@@ -112,13 +112,15 @@
   {%- endif -%}
 {%- endmacro %}
 
-{# Part of the stage that a relation's row is in, where the rules name one for its clause. #}
-{% macro lifecycle_sub_stage(relation) %}
+{# Part of the stage that a relation's row is in, where the rules name one for its clause: its code, or its label in a language. #}
+{% macro lifecycle_sub_stage(relation, language=none) %}
   {%- set parts = {} -%}
+  {%- set stages = lifecycle_rulebook().stages -%}
   {%- for model_code, by_type in lifecycle_rulebook().models.items() -%}
     {%- for business_type, compiled in by_type.items() -%}
       {%- for rule in compiled.rules if rule.get('sub_stage') -%}
-        {%- do parts.setdefault((model_code, rule.clause_id, rule.sub_stage), []).append(business_type) -%}
+        {%- set labels = stages[model_code][rule.stage].parts[rule.sub_stage] if language else {} -%}
+        {%- do parts.setdefault((model_code, rule.clause_id, labels.get(language, rule.sub_stage) | replace("'", "''")), []).append(business_type) -%}
       {%- endfor -%}
     {%- endfor -%}
   {%- endfor -%}

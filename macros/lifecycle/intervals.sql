@@ -2,7 +2,7 @@
    customer's own gaps between orders. #}
 {% macro lifecycle_intervals(mode) %}
 {%- set in_order = 'partition by customer_number order by day_on nulls last' -%}
-{%- set in_model = 'partition by customer_number, model_code order by valid_from nulls last' -%}
+{%- set in_model = 'partition by customer_number, model_number order by valid_from nulls last' -%}
 with
 
 breakpoints as (
@@ -61,11 +61,13 @@ compared as (
     left join riches on followed.customer_number = riches.customer_number
 ),
 
+-- Models have numbers because those sort faster than their names.
 spells as (
     {%- for model_code in lifecycle_models() %}
     select
         customer_number,
         '{{ model_code }}' as model_code,
+        {{ loop.index }} as model_number,
         business_type,
         day_on as valid_from,
         {{ model_code }}_clause as clause_id,
@@ -83,6 +85,7 @@ staged as (
     select
         spells.customer_number,
         spells.model_code,
+        spells.model_number,
         spells.business_type,
         spells.valid_from,
         spells.clause_id,
@@ -117,8 +120,10 @@ final as (
         counted.stage_code,
         cast(counted.stage_rank as bigint) as stage_rank,
         {{ lifecycle_sub_stage('counted') }} as sub_stage_code,
+        {{ lifecycle_sub_stage('counted', 'en') }} as sub_stage_label_en,
+        {{ lifecycle_sub_stage('counted', 'zh') }} as sub_stage_label_zh,
         counted.valid_from,
-        counted.valid_to,
+        {{ until_left('counted.valid_to') }} as valid_to,
         {{ lifecycle_rule_version('counted') }} as rule_version,
         counted.clause_id,
         counted.previous_stage_code,
@@ -128,7 +133,13 @@ final as (
         cast(counted.comebacks + 1 as bigint) as cycle_number
     from counted
     inner join {{ ref('int_lifecycle__customers') }} as customers on counted.customer_number = customers.customer_number
+    where customers.left_on is null or counted.valid_from < customers.left_on
 )
 
 select * from final
 {%- endmacro %}
+
+{# End of something that a customer of int_lifecycle__customers has: no later than the day on which they leave. #}
+{% macro until_left(day) %}
+  {{- return('case when customers.left_on < ' ~ day ~ ' or ' ~ day ~ ' is null then customers.left_on else ' ~ day ~ ' end') -}}
+{% endmacro %}

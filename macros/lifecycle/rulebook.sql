@@ -1,5 +1,6 @@
-{# The lifecycle rules are rows that a marketer reviews: the seeds lifecycle_rule, lifecycle_stage and business_profile.
-   The macros here read them when a model is compiled, refuse rows that cannot work with a sentence that names the row,
+{# The lifecycle rules are rows that a marketer reviews: the seeds lifecycle_rule, lifecycle_stage, lifecycle_sub_stage
+   and business_profile.
+   The macros here read them when a run starts (validate_rules) or a model asks, refuse rows that cannot work with a sentence that names the row,
    and hand the resolved rules to compile.sql. #}
 
 {# What a rule may test. `number` and `flag` change on event days only. A `clock` counts days since an anchor day, and a
@@ -29,11 +30,16 @@
   }) -}}
 {% endmacro %}
 
-{# Rows of a seed as mappings from column to text (NULL is none); none when the seed has not been built. #}
+{# Rows of a seed as mappings from column to text (NULL is none); none when the seed has not been built. In a run that builds the
+   seed they are the rows of its file, which it may not have loaded yet. Unit tests know no files, and read the seed as it was built. #}
 {% macro seed_rows(name) %}
-  {%- set relation = adapter.get_relation(database=target.database, schema=generate_schema_name('seeds', none) | trim, identifier=name) -%}
-  {%- if relation is none -%}{{- return(none) -}}{%- endif -%}
-  {%- set table = run_query('select * from ' ~ relation) -%}
+  {%- set node = graph.get('nodes', {}).get('seed.' ~ project_name ~ '.' ~ name) if name in seeds_of_run() -%}
+  {%- set source = seed_file(node.root_path ~ '/' ~ node.original_file_path) if node else none -%}
+  {%- if source is none -%}
+    {%- set source = adapter.get_relation(database=target.database, schema=generate_schema_name('seeds', none) | trim, identifier=name) -%}
+  {%- endif -%}
+  {%- if source is none -%}{{- return(none) -}}{%- endif -%}
+  {%- set table = run_query('select * from ' ~ source) -%}
   {%- set rows = [] -%}
   {%- for record in table.rows -%}
     {%- set row = {} -%}
@@ -50,7 +56,11 @@
   {%- set profiles = {} -%}
   {%- for row in rows -%}
     {%- set label = "Seed business_profile, row " ~ [row.business_type, row.model_code, row.param_key] | join(', ') -%}
-    {%- do _require(row.value is not none and modules.re.match('^-?[0-9]+([.][0-9]+)?$', row.value), label ~ ": the value must be a plain number such as 90 or 0.5, not '" ~ row.value ~ "'.") -%}
+    {%- if row.param_key.endswith('_event') -%}
+      {%- do _require(row.value is not none and modules.re.match('^[a-z][a-z_]*$', row.value), label ~ ": the value must be the name of an event such as add_to_cart, not '" ~ row.value ~ "'.") -%}
+    {%- else -%}
+      {%- do _require(row.value is not none and modules.re.match('^-?[0-9]+([.][0-9]+)?$', row.value), label ~ ": the value must be a plain number such as 90 or 0.5, not '" ~ row.value ~ "'.") -%}
+    {%- endif -%}
     {%- set values = profiles.setdefault(row.business_type, {}).setdefault(row.model_code, {}) -%}
     {%- do _require(row.param_key not in values, label ~ ": the parameter is given twice; keep one row.") -%}
     {%- do values.update({row.param_key: row.value}) -%}
@@ -94,8 +104,8 @@
   {{- return([fixed, limited if found[4] is not none else 'case when expected_gap_days is null then ' ~ fixed ~ ' else ' ~ limited ~ ' end']) -}}
 {% endmacro %}
 
-{# {model: {stage: {rank, is_inactive}}} of the seed lifecycle_stage. #}
-{% macro _lifecycle_stages(rows) %}
+{# {model: {stage: {rank, is_inactive, parts: {sub-stage: {en, zh}}}}} of the seeds lifecycle_stage and lifecycle_sub_stage. #}
+{% macro _lifecycle_stages(rows, part_rows) %}
   {%- set stages = {} -%}
   {%- for row in rows -%}
     {%- set label = "Seed lifecycle_stage, row " ~ row.model_code ~ ", " ~ row.stage_code -%}
@@ -106,7 +116,16 @@
     {%- for other, facts in known.items() -%}
       {%- do _require(facts.rank != row.stage_rank | int, label ~ ": stage_rank " ~ row.stage_rank ~ " is also the rank of " ~ other ~ "; up and down need distinct ranks.") -%}
     {%- endfor -%}
-    {%- do known.update({row.stage_code: {'rank': row.stage_rank | int, 'is_inactive': row.is_inactive | lower == 'true'}}) -%}
+    {%- do known.update({row.stage_code: {'rank': row.stage_rank | int, 'is_inactive': row.is_inactive | lower == 'true', 'parts': {}}}) -%}
+  {%- endfor -%}
+  {%- for row in part_rows -%}
+    {%- set label = "Seed lifecycle_sub_stage, row " ~ [row.model_code, row.stage_code, row.sub_stage_code] | join(', ') -%}
+    {%- do _require(row.stage_code in stages.get(row.model_code, {}), label ~ ": the seed lifecycle_stage has no such stage.") -%}
+    {%- do _require(modules.re.match('^[a-z][a-z0-9_]*$', row.sub_stage_code or ''), label ~ ": codes are lower-case words joined by _.") -%}
+    {%- do _require(row.label_en and row.label_zh, label ~ ": it needs a label_en and a label_zh.") -%}
+    {%- set known = stages[row.model_code][row.stage_code].parts -%}
+    {%- do _require(row.sub_stage_code not in known, label ~ ": the sub-stage is given twice; keep one row.") -%}
+    {%- do known.update({row.sub_stage_code: {'en': row.label_en, 'zh': row.label_zh}}) -%}
   {%- endfor -%}
   {{- return(stages) -}}
 {% endmacro %}
@@ -116,7 +135,7 @@
   {%- set facts = stages.get(row.model_code, {}).get(row.stage_code) -%}
   {%- do _require(facts is not none, label ~ ": the seed lifecycle_stage has no rank for this stage; add a row there.") -%}
   {%- do _require(row.stage_rank == facts.rank | string, label ~ ": stage_rank is " ~ row.stage_rank ~ ", but " ~ facts.rank ~ " in the seed lifecycle_stage; make them equal.") -%}
-  {%- do _require(row.sub_stage_code is none or modules.re.match('^[a-z][a-z0-9_]*$', row.sub_stage_code), label ~ ": sub_stage_code must be lower-case words joined by _, not '" ~ row.sub_stage_code ~ "'.") -%}
+  {%- do _require(row.sub_stage_code is none or row.sub_stage_code in facts.parts, label ~ ": the seed lifecycle_sub_stage has no label for the sub-stage '" ~ row.sub_stage_code ~ "'; add a row there.") -%}
   {%- do _require(row.priority is not none and modules.re.match('^[0-9]{1,4}$', row.priority) and row.clause is not none and modules.re.match('^[0-9]{1,4}$', row.clause), label ~ ": priority and clause must be whole numbers.") -%}
   {%- do _require(row.feature in features, label ~ " tests the feature '" ~ row.feature ~ "', which does not exist; use one of: " ~ features | sort | join(', ') ~ ".") -%}
   {%- set kind = features[row.feature].kind -%}
@@ -183,20 +202,21 @@
 {% macro lifecycle_rulebook() %}
   {%- set book = {'stages': {}, 'business_types': [], 'models': {}} -%}
   {%- if not execute -%}
-    {%- do [ref('lifecycle_rule'), ref('lifecycle_stage'), ref('business_profile')] -%}
+    {%- do [ref('lifecycle_rule'), ref('lifecycle_stage'), ref('lifecycle_sub_stage'), ref('business_profile')] -%}
     {{- return(book) -}}
   {%- endif -%}
   {%- if 'lifecycle_rulebook' in graph -%}{{- return(graph['lifecycle_rulebook']) -}}{%- endif -%}
   {%- set rule_rows = seed_rows('lifecycle_rule') -%}
   {%- set stage_rows = seed_rows('lifecycle_stage') -%}
+  {%- set part_rows = seed_rows('lifecycle_sub_stage') -%}
   {%- set profile_rows = seed_rows('business_profile') -%}
-  {%- if rule_rows is none or stage_rows is none or profile_rows is none -%}
+  {%- if rule_rows is none or stage_rows is none or part_rows is none or profile_rows is none -%}
     {%- do _require(flags.WHICH in ['compile', 'generate'], "The lifecycle seeds have not been built; run `dbt seed`, or `dbt build` without a selection.") -%}
     {{- return(book) -}}
   {%- endif -%}
   {%- set features = lifecycle_features() -%}
   {%- set profiles = _lifecycle_profiles(profile_rows) -%}
-  {%- do book.update({'stages': _lifecycle_stages(stage_rows), 'business_types': profiles | reject('equalto', '*') | sort}) -%}
+  {%- do book.update({'stages': _lifecycle_stages(stage_rows, part_rows), 'business_types': profiles | reject('equalto', '*') | sort}) -%}
   {%- for row in rule_rows -%}
     {%- do _require(row.business_type in profiles, "Seed lifecycle_rule, row " ~ [row.business_type, row.model_code, row.stage_code] | join(', ') ~ ": the business type has no rows in the seed business_profile.") -%}
   {%- endfor -%}

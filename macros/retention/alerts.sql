@@ -1,5 +1,5 @@
 {# The alerts are rows that a marketer reviews: the seed alert_rule, with the numbers of the seed business_profile. They are
-   resolved for every business type when a model is compiled; a row that cannot work stops the build with a sentence. #}
+   resolved for every business type when a run starts (validate_rules) or a model asks; a row that cannot work stops it with a sentence. #}
 
 {# {rules: [{alert_code, business_type, feature, value, cycle_ratio, least, ratio, severity}], outage_window_ratio, outage_day_ratio},
    one rule for each alert and business type. Empty while dbt parses, and when the documentation is generated before the seeds were ever built. #}

@@ -6,6 +6,15 @@
 {# Texts that some tag reads. #}
 {% macro tag_texts() %}{{ return(tagbook().texts) }}{% endmacro %}
 
+{# Relation (told_by, word) of the tags that sources state, each word between the separators of a list. #}
+{% macro tag_words() %}
+  {%- set words = [] -%}
+  {%- for tag in tagbook().tags.values() if tag.stated_as -%}
+    {%- do words.append("select '" ~ tag.feature ~ "' as told_by, '|" ~ (tag.stated_as | lower | replace("'", "''")) ~ "|' as word") -%}
+  {%- endfor -%}
+  {{- return(words | join(' union all ') or "select '' as told_by, '||' as word where 1 = 0") -}}
+{% endmacro %}
+
 {# Counts of active days in a window, which tags count for themselves. #}
 {% macro tag_windows() %}{{ return(['active_days_28', 'active_days_prev28']) }}{% endmacro %}
 

@@ -1,5 +1,5 @@
 {# Tags are rows that a marketer reviews: the seeds tag (the catalogue), tag_rule (when a tag holds) and affinity_weight, with the
-   numbers of the seed business_profile. The macros here read them when a model is compiled, refuse rows that cannot work with a
+   numbers of the seed business_profile. The macros here read them when a run starts (validate_rules) or a model asks, refuse rows that cannot work with a
    sentence that names the row, and hand the resolved tags to compile.sql. #}
 
 {# What a tag rule may test: the features of lifecycle rules, and texts, which hold from the day on which they are told until they
@@ -27,14 +27,19 @@
   {%- do _require(row.rule_version is not none, label ~ ": rule_version is empty; it says which rules gave an interval.") -%}
   {%- do _require(row.is_active is not none and row.is_active | lower in ['true', 'false'], label ~ ": is_active must be true or false, not '" ~ row.is_active ~ "'.") -%}
   {%- do _require(row.retired_on is none or _is_date(row.retired_on), label ~ ": retired_on must be a day such as 2026-06-30, not '" ~ row.retired_on ~ "'.") -%}
-  {%- if row.value_feature is none -%}
-    {%- do _require(has_rules, label ~ ": it has neither a value_feature nor rows in the seed tag_rule, so nobody could ever have it.") -%}
+  {%- if row.stated_as is not none -%}
+    {%- do _require(row.value_feature is none and not has_rules, label ~ ": it has a stated_as, and a value_feature or rows in the seed tag_rule too; keep one of them.") -%}
+    {%- do _require(row.tag_kind == 'static' and row.value_type == 'bool', label ~ ": what a source states is a tag of kind static and of type bool, not " ~ row.tag_kind ~ " and " ~ row.value_type ~ ".") -%}
+    {%- do _require('|' not in row.stated_as, label ~ ": stated_as is one tag of the source, which joins them by |.") -%}
+    {%- do _tag_check_life(row, label) -%}
+  {%- elif row.value_feature is none -%}
+    {%- do _require(has_rules, label ~ ": it has neither a stated_as nor a value_feature nor rows in the seed tag_rule, so nobody could ever have it.") -%}
     {%- do _require(row.ttl_days is none, label ~ ": ttl_days ends a value that nobody repeats; a tag with rules ends when they do, so make the days a rule.") -%}
   {%- else -%}
     {%- do _require(features.get(row.value_feature, {}).kind == 'text', label ~ " takes the value of '" ~ row.value_feature ~ "', which does not exist; use one of: " ~ _tag_texts(features) | join(', ') ~ ".") -%}
     {%- do _require(not has_rules, label ~ ": it has a value_feature and rows in the seed tag_rule; keep one of them.") -%}
     {%- do _require(row.value_type == 'enum', label ~ ": the value_feature " ~ row.value_feature ~ " gives texts, so value_type must be enum, not '" ~ row.value_type ~ "'.") -%}
-    {%- do _require(row.ttl_days is none or modules.re.match('^[1-9][0-9]{0,4}$', row.ttl_days), label ~ ": ttl_days must be a whole number of days from 1 on, not '" ~ row.ttl_days ~ "'.") -%}
+    {%- do _tag_check_life(row, label) -%}
   {%- endif -%}
   {%- if row.tag_group is not none -%}
     {%- do _require(row.priority is not none and modules.re.match('^[0-9]{1,4}$', row.priority), label ~ ": a tag of a group needs a whole number as priority, not '" ~ row.priority ~ "'.") -%}
@@ -44,6 +49,10 @@
     {%- endfor -%}
     {%- do groups[row.tag_group].append(row) -%}
   {%- endif -%}
+{% endmacro %}
+
+{% macro _tag_check_life(row, label) %}
+  {%- do _require(row.ttl_days is none or modules.re.match('^[1-9][0-9]{0,4}$', row.ttl_days), label ~ ": ttl_days must be a whole number of days from 1 on, not '" ~ row.ttl_days ~ "'.") -%}
 {% endmacro %}
 
 {% macro _tag_texts(features) %}
@@ -123,7 +132,7 @@
   {{- return({'sql': branches[0][5:] if is_constant else 'case ' ~ branches | join(' ') ~ ' end', 'rules': rules}) -}}
 {% endmacro %}
 
-{# The active tags: {tags: {code: {code, feature, ttl_days, retired_on, beaten_by, by_type: {business type: SQL}}} in the order of the codes,
+{# The active tags: {tags: {code: {code, feature, stated_as, ttl_days, retired_on, beaten_by, by_type: {business type: SQL}}} in the order of the codes,
    texts: the texts that they read, models: {tag: {business type: {rules}}} in the shape of the lifecycle rulebook}. Empty while dbt
    parses, and when the documentation is generated before the seeds were ever built; kept in `graph` for the rest of the run. #}
 {% macro tagbook() %}
@@ -163,8 +172,9 @@
     {%- for other in groups.get(row.tag_group, []) if other.is_active | lower == 'true' and other.priority | int < (row.priority or 0) | int -%}
       {%- do beaten_by.append(other.tag_code) -%}
     {%- endfor -%}
-    {%- set tag = {'code': code, 'feature': row.value_feature, 'ttl_days': row.ttl_days, 'retired_on': row.retired_on, 'beaten_by': beaten_by, 'by_type': {}} -%}
-    {%- if row.value_feature is not none and row.value_feature not in book.texts -%}{%- do book.texts.append(row.value_feature) -%}{%- endif -%}
+    {%- set feature = row.value_feature if row.stated_as is none else 'stated_' ~ code -%}
+    {%- set tag = {'code': code, 'feature': feature, 'stated_as': row.stated_as, 'ttl_days': row.ttl_days, 'retired_on': row.retired_on, 'beaten_by': beaten_by, 'by_type': {}} -%}
+    {%- if feature is not none and feature not in book.texts -%}{%- do book.texts.append(feature) -%}{%- endif -%}
     {%- set own = rule_rows | selectattr('tag_code', 'equalto', code) | list -%}
     {%- for rule in own if features[rule.feature].kind == 'text' and rule.feature not in book.texts -%}{%- do book.texts.append(rule.feature) -%}{%- endfor -%}
     {%- set models = {} -%}

@@ -77,6 +77,47 @@
     group by customers.customer_number, greatest(levels.told_on, customers.first_touch_on)
 {%- endmacro %}
 
+{# Rows (customer_number, day_on, told_by, told_value) of the tags that accounts carry in their source: 'true' from the day on which
+   the first account of the customer does, '' from that on which the last one does no more. #}
+{% macro tag_statements(customers) %}
+  {%- set in_order = 'partition by told_by, customer_number order by day_on nulls last' -%}
+    select
+        customer_number,
+        day_on,
+        told_by,
+        case when account_count > 0 then 'true' else '' end as told_value
+    from (
+        select
+            carried.*,
+            lag(account_count) over ({{ in_order }}) as previous_count
+        from (
+            select
+                customer_number,
+                day_on,
+                told_by,
+                sum(sum(account_change)) over ({{ in_order }} rows between unbounded preceding and current row) as account_count
+            from (
+                {%- for day, change in [('valid_from', 1), ('valid_to', -1)] %}
+                select
+                    customers.customer_number,
+                    greatest({{ local_day('states.' ~ day) }}, customers.first_touch_on) as day_on,
+                    words.told_by,
+                    {{ change }} as account_change
+                from {{ ref('int_core__account_states') }} as states
+                inner join {{ customers }} as customers on states.customer_id = customers.customer_id
+                cross join ({{ tag_words() }}) as words
+                where
+                    not states.is_test and states.{{ day }} is not null
+                    and position(words.word in lower('|' || states.source_tags || '|')) > 0
+                {% if not loop.last %}union all{% endif %}
+                {%- endfor %}
+            ) as changes
+            group by customer_number, day_on, told_by
+        ) as carried
+    ) as compared
+    where (account_count > 0) <> (coalesce(previous_count, 0) > 0)
+{%- endmacro %}
+
 {# Rows (customer_number, day_on, told_by, told_value) of the stages, and of the alerts: `open` while one is. #}
 {% macro tag_stages(customers) %}
     select

@@ -6,7 +6,9 @@
 with
 
 records as (
-    select * from {{ ref('int_unified__account_records') }} where outcome in ('loaded', 'superseded')
+    select records.*, {{ source_tags('extra') }} as source_tags
+    from {{ ref('int_unified__account_records') }} as records
+    where outcome in ('loaded', 'superseded')
 ),
 
 customers as (
@@ -30,6 +32,7 @@ versions as (
         {%- for attribute in attributes %}
         case when min({{ attribute }}) = max({{ attribute }}) then min({{ attribute }}) end as stated_{{ attribute }},
         {%- endfor %}
+        case when min(source_tags) = max(source_tags) then min(source_tags) end as stated_tags,
         max(case when is_test then 1 else 0 end) = 1 as is_test
     from records
     group by source_system, source_record_id, updated_at, loaded_at
@@ -72,6 +75,7 @@ known as (
         {{ last_known('case when grade_' ~ attribute ~ ' = 2 then stated_' ~ attribute ~ ' end', in_life) }} as whole_{{ attribute }},
         {{ last_known('case when grade_' ~ attribute ~ ' = 1 then stated_' ~ attribute ~ ' end', in_life) }} as masked_{{ attribute }},
         {%- endfor %}
+        {{ last_known("case when is_deleted then '' else stated_tags end", in_life) }} as source_tags,
         *
     from graded
 ),
@@ -92,6 +96,7 @@ standing as (
             else 0
         end as {{ attribute }}_completeness,
         {%- endfor %}
+        nullif(source_tags, '') as source_tags,
         is_test
     from known
 ),
@@ -100,11 +105,11 @@ standing as (
 compared as (
     select
         *,
-        {{ row_hash(['is_deleted', 'is_test'] + (attributes | list)) }} as state_hash,
+        {{ row_hash(['is_deleted', 'is_test', 'source_tags'] + (attributes | list)) }} as state_hash,
         {%- for attribute in attributes %}
         lag({{ attribute }}) over ({{ in_order }}) as previous_{{ attribute }},
         {%- endfor %}
-        lag({{ row_hash(['is_deleted', 'is_test'] + (attributes | list)) }}) over ({{ in_order }}) as previous_hash
+        lag({{ row_hash(['is_deleted', 'is_test', 'source_tags'] + (attributes | list)) }}) over ({{ in_order }}) as previous_hash
     from standing
     where next_from is null or valid_from < next_from
 ),
@@ -136,6 +141,7 @@ final as (
         s.{{ attribute }}_completeness,
         s.{{ attribute }}_since,
         {%- endfor %}
+        s.source_tags,
         s.is_test
     from changed as s
     inner join customers as c on c.source_system = s.source_system and c.source_record_id = s.source_record_id

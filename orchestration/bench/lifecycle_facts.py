@@ -37,6 +37,8 @@ def write_core(con: duckdb.DuckDBPyConnection, customers: int) -> dict[str, int]
             subscription_key varchar, customer_id varchar, status varchar, start_on date,
             trial_end_at timestamp, current_period_end_at timestamp, cancelled_at timestamp,
             ended_at timestamp, is_test boolean);
+        create table core.fct_privacy_event (
+            customer_id varchar, event_on date, action varchar, is_test boolean);
         """
     )
     _customers(con, customers)

@@ -44,8 +44,9 @@ def log_likelihood(parameters: Mapping[str, float], given: History) -> float:
 def fit(given: History, min_customers: int = MIN_CUSTOMERS) -> Fit:
     """Maximum likelihood.
 
-    Status: ok; too_few_customers; no_repeat_buyers; no_churn_identified where the beta-binomial
-    model, whose (alpha, beta) it then holds, is as good; not_converged.
+    Status: ok; flat_likelihood, with parameters, where customers are all alike; too_few_customers;
+    no_repeat_buyers; no_churn_identified where the beta-binomial model, whose (alpha, beta) it then
+    holds, is as good; not_converged.
     """
     _check(given)
     given = given.where(given.T > 0)

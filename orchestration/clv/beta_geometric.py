@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, gammaln
+from scipy.special import digamma
 
 from orchestration.clv.history import Array, History
 from orchestration.clv.orders import (
@@ -22,6 +22,7 @@ from orchestration.clv.orders import (
     gamma_terms,
 )
 from orchestration.clv.quadrature import NODES, beta_nodes
+from orchestration.clv.special import log_rise
 
 _LARGEST_EXPONENT = 700.0
 
@@ -50,20 +51,20 @@ class BetaGeometric(OrderModel):
         counts = given.counts
         tossed = counts + self._tosses
         customers = customers_by_count(given)
-        n = customers.sum()
         gamma, gamma_by_r = gamma_terms(r, given)
-        beta = gammaln(b + tossed) - gammaln(a + b + tossed) - gammaln(b) + gammaln(a + b)
+        beta = log_rise(b, tossed) - log_rise(a + b, tossed)
         by_both = digamma(a + b) - digamma(a + b + tossed)
         by_b_alone = digamma(b + tossed) - digamma(b)
         odds = self._stopped_odds(a, b, counts)
 
-        total = customers @ (gamma + beta) + n * r * np.log(alpha)
-        by_r = customers @ gamma_by_r + n * np.log(alpha)
-        by_alpha = n * r / alpha
+        # Time in units of alpha, so that little cancels where r and alpha are large.
+        total = customers @ (gamma + beta - counts * np.log(alpha))
+        by_r = customers @ gamma_by_r
+        by_alpha = customers.sum() * r
         stopped_customers = np.zeros(len(counts))
         for rows in given.blocks():
             x, index, weight = given.x[rows], given.index[rows], given.weight[rows]
-            now, last = alpha + given.T[rows], alpha + given.t_x[rows]
+            now, last = 1 + given.T[rows] / alpha, 1 + given.t_x[rows] / alpha
             log_now = np.log(now)
             log_ratio = log_now - np.log(last)
             shape = r + x
@@ -79,7 +80,7 @@ class BetaGeometric(OrderModel):
         by_a = customers @ by_both + stopped_customers.sum() / a
         after = np.where(stopped_customers > 0, b + tossed - 1, 1.0)
         by_b = customers @ (by_b_alone + by_both) - (stopped_customers / after).sum()
-        return float(total), np.array([by_r, by_alpha, by_a, by_b])
+        return float(total), np.array([by_r, by_alpha / alpha, by_a, by_b])
 
     def alive(self, values: Array, given: History) -> Array:
         """Fader, Hardie & Lee (2008), Computing P(alive) using the BG/NBD model, equation 1."""

@@ -21,18 +21,21 @@ CONSTANT_SPEND = "constant_spend"
 TOO_FEW = "too_few_customers"
 TOO_FEW_PERIODS = "too_few_periods"
 DEPENDENT = "value_frequency_dependent"
+FLAT = "flat_likelihood"
 NOT_CONVERGED = "not_converged"
 STATUSES = (
     OK, NO_CHURN, NO_REPEAT_BUYERS, INFINITE_MEAN, CONSTANT_SPEND, TOO_FEW, TOO_FEW_PERIODS,
-    DEPENDENT, NOT_CONVERGED,
+    DEPENDENT, FLAT, NOT_CONVERGED,
 )  # fmt: skip
 
 MIN_CUSTOMERS = 50
 # Twice a gain in log-likelihood below the 95 % point of a chi-square with one degree: chance.
 NO_GAIN = 1.92
-# Beyond e^±12 (time scaled to 10, money to a mean of 1) a parameter has run away.
+# Nothing is looked for beyond e^±12 (time scaled to 10, money to a mean of 1): from e^11.5 on a
+# parameter has run away along a ridge.
 _BOUND = 12.0
-_FLAT = 1e-5
+_FAR_OUT = 11.5
+_LEVEL = 1e-5
 # A line search may look farther than it may end.
 _FARTHEST = 40.0
 _STEP = 1e-4
@@ -54,7 +57,9 @@ class Fit:
     """What one model says about one population.
 
     `parameters` is empty where `status` says that there is nothing to score with. A fit in which
-    churn cannot be told from slow buying holds the parameters of the model without churn.
+    churn cannot be told from slow buying holds the parameters of the model without churn. Where
+    customers all buy, stop or spend alike, some parameters grow together without end: one point of
+    that ridge is held, status flat_likelihood; answers hold, a single parameter means nothing.
     `covariance` is that of the logs of the parameters, in their order; empty where the likelihood
     is too flat for one. `n` is the number of customers (sum of weights) that it was fitted on.
     """
@@ -85,9 +90,14 @@ class Optimum:
     log_likelihood: float
     converged: bool
 
+    @property
+    def is_flat(self) -> bool:
+        """No summit but a ridge."""
+        return bool(self.values.max() > np.exp(_FAR_OUT)) or not _is_regular(self.hessian)
+
     def covariance(self, n: float) -> tuple[tuple[float, ...], ...]:
         """Laplace: the inverse of the information of n customers, empty if it is not regular."""
-        if not _is_regular(self.hessian):
+        if self.is_flat:
             return ()
         return tuple(map(tuple, np.linalg.inv(self.hessian * n).tolist()))
 
@@ -98,26 +108,21 @@ def maximise(whole: Likelihood, size: int, sample: Likelihood | None = None) -> 
     Quasi-Newton steps on the whole start from the curvature at the sample's summit, so that few of
     them are needed.
     """
-    bounds = [(-_BOUND, _BOUND)] * size
     rough, descent = _descent(sample or whole), _descent(whole)
-    limits = {"maxiter": 500, "maxfun": 1000, "ftol": 1e-12, "gtol": 1e-6}
-    near = minimize(
-        rough, np.zeros(size), jac=True, method="L-BFGS-B", bounds=bounds, options=limits
-    )
-    curvature = _hessian(rough, near.x)
+    near = _within_bounds(rough, np.zeros(size))
+    curvature = _hessian(rough, near)
+    found = None
     if _is_regular(curvature):
         inverse = np.linalg.inv(curvature)
         start = {"hess_inv0": (inverse + inverse.T) / 2, "gtol": 1e-8}
-        found = minimize(descent, near.x, jac=True, method="BFGS", options=start)
-    else:
-        found = minimize(
-            descent, near.x, jac=True, method="L-BFGS-B", bounds=bounds, options=limits
-        )
-    value, gradient = descent(found.x)
-    settled = np.abs(gradient).max() < _FLAT and np.abs(found.x).max() < _BOUND
-    return Optimum(
-        np.exp(found.x), _hessian(descent, found.x), -float(value) * whole.n, bool(settled)
-    )
+        found = minimize(descent, near, jac=True, method="BFGS", options=start).x
+    if found is None or not np.abs(found).max() < _BOUND:
+        found = _within_bounds(descent, near)
+    value, gradient = descent(found)
+    # On a ridge there is ever less to gain, and nothing to learn, farther out.
+    gradient = np.where(found > _FAR_OUT, np.maximum(gradient, 0.0), gradient)
+    settled = np.abs(gradient).max() < _LEVEL and found.min() > -_BOUND
+    return Optimum(np.exp(found), _hessian(descent, found), -float(value) * whole.n, bool(settled))
 
 
 def fitted(submodel: str, names: Sequence[str], best: Optimum, n: float, units: ArrayLike) -> Fit:
@@ -126,7 +131,8 @@ def fitted(submodel: str, names: Sequence[str], best: Optimum, n: float, units: 
     if not best.converged:
         return Fit(submodel, NOT_CONVERGED, n)
     values = dict(zip(names, (best.values * units).tolist(), strict=True))
-    return Fit(submodel, OK, n, values, best.covariance(n), None, True)
+    status = FLAT if best.is_flat else OK
+    return Fit(submodel, status, n, values, best.covariance(n), None, True)
 
 
 def values_of(parameters: Mapping[str, float], names: Sequence[str]) -> Array:
@@ -145,6 +151,12 @@ def _descent(likelihood: Likelihood) -> Callable[[Array], tuple[float, Array]]:
         return -total / likelihood.n, -gradient * values / likelihood.n
 
     return mean
+
+
+def _within_bounds(descent: Callable[[Array], tuple[float, Array]], start: Array) -> Array:
+    bounds = [(-_BOUND, _BOUND)] * len(start)
+    limits = {"maxiter": 500, "maxfun": 1000, "ftol": 1e-12, "gtol": 1e-6}
+    return minimize(descent, start, jac=True, method="L-BFGS-B", bounds=bounds, options=limits).x
 
 
 def _hessian(descent: Callable[[Array], tuple[float, Array]], logs: Array) -> Array:

@@ -20,6 +20,7 @@ from orchestration.clv.fitting import (
     DEPENDENT,
     INFINITE_MEAN,
     MIN_CUSTOMERS,
+    NO_REPEAT_BUYERS,
     OK,
     TOO_FEW,
     Fit,
@@ -29,6 +30,7 @@ from orchestration.clv.fitting import (
     values_of,
 )
 from orchestration.clv.history import BLOCK, MANY_ROWS, STRIDE, Array, gathered
+from orchestration.clv.special import log_rise
 from orchestration.errors import UserError
 
 NAME, CREDIBILITY = "gamma_gamma", "credibility"
@@ -57,13 +59,17 @@ def fit(
     """Maximum likelihood for customers with x orders of mean value z, shape (rows,).
 
     `n` counts the customers with an order and a mean above 0. Status: ok;
-    value_frequency_dependent (with parameters: |correlation| of x and z above 0.3); infinite_mean
-    (q at most 1); constant_spend; too_few_customers; not_converged.
+    value_frequency_dependent (with parameters: |correlation| of x and z above 0.3); flat_likelihood
+    (with parameters: all customers spend alike); infinite_mean (q at most 1); constant_spend;
+    no_repeat_buyers (nobody has two orders, so what differs between customers cannot be told from
+    what differs between orders); too_few_customers; not_converged.
     """
     spent = _observed(x, z, weight)
     n = float(spent.weight.sum())
     if n < min_customers:
         return Fit(NAME, TOO_FEW, n)
+    if spent.x.max() < 2:
+        return Fit(NAME, NO_REPEAT_BUYERS, n)
     mean = float(spent.weight @ spent.z) / n
     if np.ptp(spent.z) <= 1e-9 * mean:
         return Fit(NAME, CONSTANT_SPEND, n)
@@ -80,7 +86,7 @@ def fit(
     dependent = abs(correlation(spent.x, spent.z, spent.weight)) > MOST_CORRELATION
     return replace(
         found,
-        status=DEPENDENT if dependent else OK,
+        status=DEPENDENT if dependent else found.status,
         log_likelihood=_evaluate(values_of(found.parameters, NAMES), spent)[0],
     )
 
@@ -90,8 +96,9 @@ def fit_credibility(x: ArrayLike, z: ArrayLike, weight: ArrayLike | None = None)
 
     Bühlmann & Straub (1970): the spread of customers' means is that between customers plus, the
     fewer orders the more, that within them. It is measured on logs, where it is finite however
-    heavy the tail, so it answers where Gamma-Gamma does not. Status: ok; too_few_customers where
-    nobody has a mean above 0.
+    heavy the tail, so it answers where Gamma-Gamma does not. It cannot be measured where all have
+    equally many orders: the mean of all then counts as one order. Status: ok; too_few_customers
+    where nobody has a mean above 0.
     """
     spent = _observed(x, z, weight)
     customers = spent.weight
@@ -103,7 +110,10 @@ def fit_credibility(x: ArrayLike, z: ArrayLike, weight: ArrayLike | None = None)
     spread = (logs - customers @ logs / n) ** 2
     centred = rarity - customers @ rarity / n
     varies = customers @ centred**2
-    within = max(float((customers * centred) @ spread / varies), 0.0) if varies > 1e-12 else 0.0
+    if varies <= 1e-12:
+        values = {"mean_value": mean, "prior_orders": 1.0}
+        return Fit(CREDIBILITY, OK, n, values, converged=True)
+    within = max(float((customers * centred) @ spread / varies), 0.0)
     between = float(customers @ (spread - within * rarity)) / n
     prior = within / between if between > 1e-12 else _MOST_PRIOR_ORDERS
     prior = float(np.clip(prior, 1 / _MOST_PRIOR_ORDERS, _MOST_PRIOR_ORDERS))
@@ -199,19 +209,22 @@ def _evaluate(values: Array, spent: _Spent) -> tuple[float, Array]:
     shape = p * np.arange(1, len(customers) + 1)
     counts = shape / p
     log_value, log_values = spent.log_value
-    level = gammaln(shape + q) - gammaln(shape) + shape * np.log(counts)
+    # Money in units of gamma, so that little cancels where q and gamma are large.
+    log_counts = np.log(counts / gamma)
+    level = log_rise(q, shape) - gammaln(shape) + shape * log_counts
     above = digamma(shape + q)
-    total = customers @ level + n * (q * np.log(gamma) - gammaln(q)) + p * log_values - log_value
-    by_p = customers @ (counts * (above - digamma(shape) + np.log(counts))) + log_values
-    by_q = customers @ above + n * (np.log(gamma) - digamma(q))
-    by_gamma = n * q / gamma
+    total = customers @ level + p * log_values - log_value
+    by_p = customers @ (counts * (above - digamma(shape) + log_counts)) + log_values
+    by_q = customers @ (above - digamma(q))
+    by_gamma = n * q
     for start in range(0, len(spent.x), BLOCK):
         rows = slice(start, start + BLOCK)
         x, weight = spent.x[rows], spent.weight[rows]
-        spread = gamma + x * spent.z[rows]
+        spread = 1 + x * spent.z[rows] / gamma
         log_spread, powers = np.log(spread), weight * (p * x + q)
         total -= powers @ log_spread
         by_p -= (weight * x) @ log_spread
         by_q -= weight @ log_spread
         by_gamma -= powers @ (1 / spread)
+    by_gamma /= gamma
     return float(total), np.array([by_p, by_q, by_gamma])

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import digamma, gammaln
+from scipy.special import digamma
 
 from orchestration.clv.fitting import (
     MIN_CUSTOMERS,
@@ -29,6 +29,7 @@ from orchestration.clv.fitting import (
     values_of,
 )
 from orchestration.clv.history import Array, History, history
+from orchestration.clv.special import log_rise
 
 Parameters = Mapping[str, float]
 NBD_NAMES = ("r", "alpha")
@@ -76,7 +77,8 @@ class OrderModel(ABC):
     def fit(self, given: History, min_customers: int = MIN_CUSTOMERS) -> Fit:
         """Maximum likelihood. Customers with T = 0 say nothing and are left out of `n`.
 
-        Status: ok; too_few_customers; no_churn_identified where the model is no better than the
+        Status: ok; flat_likelihood, with parameters, where customers all buy or all stop alike;
+        too_few_customers; no_churn_identified where the model is no better than the
         NBD, whose parameters it then holds; no_repeat_buyers, with the NBD of one rate for all that
         their silence leaves (Jeffreys' prior: half an order in all the time seen), so that what is
         expected of them is next to nothing; not_converged.
@@ -176,7 +178,7 @@ def _is_nbd(parameters: Parameters) -> bool:
 
 def gamma_terms(r: float, given: History) -> tuple[Array, Array]:
     """ln Γ(r + x) - ln Γ(r) and its derivative by r, for 0 .. max(x)."""
-    return gammaln(r + given.counts) - gammaln(r), digamma(r + given.counts) - digamma(r)
+    return log_rise(r, given.counts), digamma(r + given.counts) - digamma(r)
 
 
 def customers_by_count(given: History) -> Array:
@@ -189,14 +191,14 @@ def _nbd(values: Array, given: History) -> tuple[float, Array]:
     r, alpha = values
     level, slope = gamma_terms(r, given)
     customers = customers_by_count(given)
-    n = customers.sum()
-    total = customers @ level + n * r * np.log(alpha)
-    by_r = customers @ slope + n * np.log(alpha)
-    by_alpha = n * r / alpha
+    # Time in units of alpha, so that little cancels where r and alpha are large.
+    total = customers @ (level - given.counts * np.log(alpha))
+    by_r = customers @ slope
+    by_alpha = customers.sum() * r
     for rows in given.blocks():
-        weight, rate = given.weight[rows], alpha + given.T[rows]
+        weight, rate = given.weight[rows], 1 + given.T[rows] / alpha
         shape, log_rate = weight * (r + given.x[rows]), np.log(rate)
         total -= shape @ log_rate
         by_r -= weight @ log_rate
         by_alpha -= shape @ (1 / rate)
-    return float(total), np.array([by_r, by_alpha])
+    return float(total), np.array([by_r, by_alpha / alpha])

@@ -41,15 +41,8 @@ class ParetoNbd(OrderModel):
         customers = customers_by_count(given)
         n = customers.sum()
         gamma, gamma_by_r = gamma_terms(r, given)
-        total = customers @ gamma + n * (r * np.log(alpha) + s * np.log(beta))
-        gradient = np.array(
-            [
-                customers @ gamma_by_r + n * np.log(alpha),
-                n * r / alpha,
-                n * np.log(beta),
-                n * s / beta,
-            ]
-        )
+        total = customers @ (gamma - given.counts * np.log(alpha))
+        gradient = np.array([customers @ gamma_by_r, n * r / alpha, 0.0, n * s / beta])
         for rows in given.blocks(_BLOCK):
             block = given.where(rows)
             log_sum, slopes = _term_sum(values, block)
@@ -95,8 +88,10 @@ class ParetoNbd(OrderModel):
 
 
 def _log_alive(values: Array, given: History) -> Array:
+    """ln of the term of those alive, with time in units of alpha and of beta: little then cancels
+    where r and alpha, or s and beta, are large."""
     r, alpha, s, beta = values
-    return -(r + given.x) * np.log(alpha + given.T) - s * np.log(beta + given.T)
+    return -(r + given.x) * np.log1p(given.T / alpha) - s * np.log1p(given.T / beta)
 
 
 def _integral(
@@ -134,12 +129,14 @@ def _integral(
 
 
 def _died(values: Array, given: History, size: int) -> tuple[Array, Array, Array]:
-    """ln of s * integral over u in (t_x, T) of (alpha+u)^-(r+x) (beta+u)^-(s+1), shape (rows,), the
-    nodes u and their shares in it, shape (rows, size)."""
+    """ln of the term of those who died, s / beta * integral over u in (t_x, T) of
+    (1+u/alpha)^-(r+x) (1+u/beta)^-(s+1), shape (rows,); the nodes u and their shares in it, shape
+    (rows, size)."""
     r, alpha, s, beta = values
     shape, by_alpha, by_beta = r + given.x, alpha + given.t_x, beta + given.t_x
     log_integral, w, shares = _integral(shape, by_alpha, s + 1, by_beta, given.T - given.t_x, size)
-    log_died = log_integral + np.log(s) - shape * np.log(by_alpha) - (s + 1) * np.log(by_beta)
+    log_died = log_integral + np.log(s / beta) - shape * np.log1p(given.t_x / alpha)
+    log_died -= (s + 1) * np.log1p(given.t_x / beta)
     return log_died, given.t_x[:, None] + w, shares
 
 
@@ -158,17 +155,17 @@ def _term_sum(values: Array, given: History) -> tuple[Array, Array]:
     shape = r + given.x
     slopes_alive = np.array(
         [
-            -np.log(alpha + given.T),
+            -np.log1p(given.T / alpha),
             -shape / (alpha + given.T),
-            -np.log(beta + given.T),
+            -np.log1p(given.T / beta),
             -s / (beta + given.T),
         ]
     )
     slopes_died = np.array(
         [
-            -mean(np.log(from_alpha)),
+            -mean(np.log(from_alpha / alpha)),
             -shape * mean(1 / from_alpha),
-            1 / s - mean(np.log(from_beta)),
+            1 / s - mean(np.log(from_beta / beta)),
             -(s + 1) * mean(1 / from_beta),
         ]
     )

@@ -65,7 +65,8 @@ def fit(
 ) -> Fit:
     """Maximum likelihood on rows as `log_likelihood` takes them, of one cohort or of many.
 
-    Status: ok; no_churn_identified where nobody left; too_few_customers; too_few_periods where
+    Status: ok; flat_likelihood, with parameters, where all leave at one rate; no_churn_identified
+    where nobody left; too_few_customers; too_few_periods where
     nobody has come to a second renewal; not_converged.
     """
     time, gone, customers = _rows(renewals, left, weight)

@@ -178,7 +178,7 @@ def _solve(scratch: DataPaths, settings: Settings, step: Step) -> None:
 def _failure(messages: str, scratch: DataPaths) -> UserError:
     """What ended dbt, in one sentence. Only what the project itself says is repeated: a message of
     the database may hold values of the data."""
-    if sentence := dbt.setting_error(messages):
+    if sentence := dbt.rejected_input(messages):
         return sentence
     results = scratch.target / "run_results.json"
     if not results.is_file():

@@ -219,9 +219,9 @@ def _relation(nodes: Mapping[str, Any], name: str) -> str | None:
     return None
 
 
-def setting_error(messages: str) -> UserError | None:
-    """The sentence of the macro validate_settings, if that is what stopped dbt."""
-    found = re.search(r"Setting [a-z_]+\b.*", messages)
+def rejected_input(messages: str) -> UserError | None:
+    """The sentence about a setting or a row of a seed, if that is what stopped dbt."""
+    found = re.search(r"^ *((Setting|Seed) [a-z_]+\b.*)", messages, re.MULTILINE)
     return UserError(found.group().strip()) if found else None
 
 

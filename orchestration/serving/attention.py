@@ -55,10 +55,10 @@ def warnings(published: Published) -> Panel:
         published,
         ["customer_replenishment"],
         """
-        select customer_id, category_l2 as category, remind_on as day_on, cycle_days as days,
+        select customer_id, category, remind_on as day_on, cycle_days as days,
             cycle_source as source
         from customer_replenishment where as_of = ? and is_due_this_week
-        order by remind_on, customer_id, category_l2
+        order by remind_on, customer_id, category
         """,
         as_of,
     )

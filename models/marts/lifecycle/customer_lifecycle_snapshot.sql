@@ -28,6 +28,8 @@ final as (
         intervals.stage_code,
         intervals.stage_rank,
         intervals.sub_stage_code,
+        intervals.sub_stage_label_en,
+        intervals.sub_stage_label_zh,
         intervals.previous_stage_code,
         intervals.is_lost,
         intervals.is_dormant,

@@ -1,6 +1,6 @@
 -- One row per customer, model and change of stage, numbered from the first: enter, upgrade, downgrade, reactivate (back
--- from a silent stage to one that is not) or exit (the customer's days end, with nothing after them). Nothing ends them yet: a merge
--- restates the past, so that an id that was merged away has no days at all, and nobody is erased.
+-- from a silent stage to one that is not) or exit (the customer asked to be erased, and nothing comes after it). A merge restates the
+-- past, so that an id that was merged away has no days at all and no exit either.
 {%- set in_model = 'partition by customer_id, model_code order by valid_from nulls last' %}
 with
 

@@ -65,6 +65,7 @@ returns as (
         entry_event,
         max(case when age_days = 1 then 1 else 0 end) as is_active_d1,
         max(case when age_days = 7 then 1 else 0 end) as is_active_d7,
+        max(case when age_days = 14 then 1 else 0 end) as is_active_d14,
         max(case when age_days = 30 then 1 else 0 end) as is_active_d30
     from later_days
     group by customer_id, entry_event
@@ -77,7 +78,7 @@ final as (
         cast(entered.entry_on as date) as entry_on,
         cast({{ days_between('entered.entry_on', 'entered.first_order_on') }} as bigint) as first_order_days,
         cast({{ days_between('entered.first_order_on', 'entered.second_order_on') }} as bigint) as second_order_days,
-    {%- for name in ['d1', 'd7', 'd30'] %}
+    {%- for name in ['d1', 'd7', 'd14', 'd30'] %}
     cast(coalesce(returns.is_active_{{ name }}, 0) as bigint) as is_active_{{ name }}{{ ',' if not loop.last }}
     {%- endfor %}
     from entered

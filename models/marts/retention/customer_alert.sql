@@ -140,17 +140,22 @@ final as (
         reported.customer_id,
         reported.alert_code,
         reported.opened_on,
-        reported.closed_on,
-        reported.closed_on is null as is_open,
-        reported.business_type,
-        reported.severity,
-        reported.reason_code,
-        reported.closed_reason_code,
+        {{ until_left('reported.closed_on') }} as closed_on,
+        coalesce(reported.closed_on, customers.left_on) is null as is_open,
+        reported.business_type, reported.severity, reported.reason_code,
+        case
+            when customers.left_on < coalesce(reported.closed_on, cast('9999-12-31' as date)) then 'erased'
+            else reported.closed_reason_code
+        end as closed_reason_code,
         reported.counted_from_on,
-        case when reported.closed_on is null then cast({{ days_between('as_of.as_of', 'reported.due_on') }} as bigint) end
-            as days_to_threshold
+        case
+            when coalesce(reported.closed_on, customers.left_on) is null
+                then cast({{ days_between('as_of.as_of', 'reported.due_on') }} as bigint)
+        end as days_to_threshold
     from reported
+    inner join {{ ref('int_lifecycle__customers') }} as customers on reported.customer_id = customers.customer_id
     cross join as_of
+    where customers.left_on is null or reported.opened_on < customers.left_on
 )
 
 select * from final

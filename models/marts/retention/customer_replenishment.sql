@@ -1,6 +1,7 @@
 -- One row per stored day, customer and product group that they bought by then: when they probably need more. The cycle is the
 -- median gap between their own purchase days, from three gaps on, else that of the product bought last, else that of all customers in
--- the group. Orders count on the days on which they are valid, so that any past day is looked at with what was known on it.
+-- the group. Orders count on the days on which they are valid, so that any past day is looked at with what was known on it. Nobody is
+-- reminded from the day on which they ask to be erased.
 with
 
 days as (
@@ -14,48 +15,57 @@ orders as (
         orders.ordered_at,
         orders.ordered_on,
         orders.valid_from_on,
-        orders.valid_to_on
+        orders.valid_to_on,
+        people.left_on
     from {{ ref('fct_order') }} as orders
     inner join {{ ref('dim_customer') }} as customers on orders.customer_id = customers.customer_id
+    left join {{ ref('int_lifecycle__customers') }} as people on orders.customer_id = people.customer_id
     where orders.valid_from_on is not null and not customers.is_unknown and not customers.is_anonymous
+),
+
+products as (
+    select product_key, version_number, coalesce(category_l2, category_l1) as category, replenish_days
+    from {{ ref('dim_product') }}
 ),
 
 lines as (
     select
         orders.customer_id,
-        products.category_l2,
+        products.category,
         orders.ordered_on,
         orders.valid_from_on,
         orders.valid_to_on,
+        orders.left_on,
         products.replenish_days,
         row_number() over (
-            partition by orders.customer_id, products.category_l2
+            partition by orders.customer_id, products.category
             order by orders.ordered_at nulls last, orders.order_key nulls last, lines.order_line_key nulls last
         ) as place
     from orders
     inner join {{ ref('fct_order_line') }} as lines on orders.order_key = lines.order_key
-    inner join {{ ref('dim_product') }} as products
+    inner join products
         on lines.product_key = products.product_key and lines.product_version_number = products.version_number
-    where products.category_l2 is not null
+    where products.category is not null
 ),
 
 purchases as (
     select
         days.as_of,
         lines.customer_id,
-        lines.category_l2,
+        lines.category,
         lines.ordered_on,
         max_by(coalesce(lines.replenish_days, 0), lines.place) as replenish_days
     from lines
     inner join days on {{ valid_on('lines', 'days.as_of') }}
-    group by days.as_of, lines.customer_id, lines.category_l2, lines.ordered_on
+    where lines.left_on is null or days.as_of < lines.left_on
+    group by days.as_of, lines.customer_id, lines.category, lines.ordered_on
 ),
 
 gaps as (
     select
         purchases.*,
         {{ days_between(
-            'lag(ordered_on) over (partition by as_of, customer_id, category_l2 order by ordered_on nulls last)', 'ordered_on'
+            'lag(ordered_on) over (partition by as_of, customer_id, category order by ordered_on nulls last)', 'ordered_on'
         ) }} as gap_days
     from purchases
 ),
@@ -64,23 +74,23 @@ personal as (
     select
         as_of,
         customer_id,
-        category_l2,
+        category,
         max(ordered_on) as last_purchase_on,
         count(*) as purchase_day_count,
         count(gap_days) as gap_count,
         median(gap_days) as gap_days,
         max_by(replenish_days, ordered_on) as replenish_days
     from gaps
-    group by as_of, customer_id, category_l2
+    group by as_of, customer_id, category
 ),
 
 categories as (
     select
         as_of,
-        category_l2,
+        category,
         median(gap_days) as gap_days
     from gaps
-    group by as_of, category_l2
+    group by as_of, category
 ),
 
 -- A median ends in a whole or a half day, and half days round up.
@@ -98,13 +108,13 @@ cycles as (
             else cast(ceil(categories.gap_days) as bigint)
         end as cycle_days
     from personal
-    inner join categories on personal.as_of = categories.as_of and personal.category_l2 = categories.category_l2
+    inner join categories on personal.as_of = categories.as_of and personal.category = categories.category
 ),
 
 final as (
     select
         customer_id,
-        category_l2,
+        category,
         as_of,
         last_purchase_on,
         cast(purchase_day_count as bigint) as purchase_day_count,

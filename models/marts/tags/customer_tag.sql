@@ -1,5 +1,6 @@
 -- One row per customer, tag and day from which it has the value, to the day before valid_to (NULL: still so on as_of). Who does not
--- have a tag has no row for those days. Computed from facts and the seeds as they are, for every day since the first touch.
+-- have a tag has no row for those days, and nobody has one from the day on which they ask to be erased. Computed from facts and the
+-- seeds as they are, for every day since the first touch.
 {%- set in_order = 'partition by customer_number order by day_on nulls last' %}
 with
 
@@ -49,7 +50,7 @@ final as (
         customers.customer_id,
         ended.tag_code,
         ended.day_on as valid_from,
-        ended.valid_to,
+        {{ until_left('ended.valid_to') }} as valid_to,
         ended.tag_value,
         catalogue.tag_kind,
         catalogue.label_en,
@@ -58,7 +59,7 @@ final as (
     from ended
     inner join {{ ref('int_lifecycle__customers') }} as customers on ended.customer_number = customers.customer_number
     inner join catalogue on ended.tag_code = catalogue.tag_code
-    where ended.tag_value is not null
+    where ended.tag_value is not null and (customers.left_on is null or ended.day_on < customers.left_on)
 )
 
 select * from final

@@ -33,6 +33,10 @@ levels as (
     {{ tag_levels('customers') }}
 ),
 
+statements as (
+    {{ tag_statements('customers') }}
+),
+
 leaders as (
     {{ tag_leaders('customers') }}
 ),
@@ -48,6 +52,8 @@ told as (
     select customer_number, day_on, told_by, told_value from stages
     union all
     select customer_number, day_on, told_by, told_value from levels
+    union all
+    select customer_number, day_on, told_by, told_value from statements
     union all
     select customer_number, day_on, told_by, told_value from leaders
     {%- for day in tag_retirement_days() %}

@@ -27,6 +27,7 @@ final as (
         referrer_code,
         is_test,
         {{ ts_from_slashes('updated_at') }} as updated_at,
+        case when tags is not null then {{ json_with("'{}'", 'crm', {'tags': 'tags'}) }} end as extra,
         {{ lineage('crm', 'members') }}
     from members
 )

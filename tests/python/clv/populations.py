@@ -36,6 +36,18 @@ def buyers(
     return history(x, t_x, T)
 
 
+def donors(parameters: dict[str, float], occasions: int, customers: int, seed: int) -> History:
+    """Customers of BG/BB, equal ones as one row."""
+    rng = np.random.default_rng(seed)
+    share = rng.beta(parameters["alpha"], parameters["beta"], customers)
+    lived = rng.geometric(rng.beta(parameters["gamma"], parameters["delta"], customers)) - 1
+    number = np.arange(1, occasions + 1)
+    gave = (rng.random((customers, occasions)) < share[:, None]) & (number <= lived[:, None])
+    rows = np.column_stack([gave.sum(axis=1), (gave * number).max(axis=1)])
+    unique, weight = np.unique(rows, axis=0, return_counts=True)
+    return history(*unique.T, occasions, weight)
+
+
 def spenders(
     p: float, q: float, gamma: float, x: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from populations import buyers, repeated, rounded
+from populations import buyers, donors, repeated, rounded
 from scipy.integrate import quad
 from scipy.special import betaln, gammaln, hyp2f1
 
@@ -13,6 +13,7 @@ from orchestration.clv.beta_geometric import BG_NBD, MBG_NBD
 from orchestration.clv.history import History, history
 from orchestration.clv.orders import OrderModel, _nbd
 from orchestration.clv.pareto_nbd import PARETO_NBD
+from orchestration.clv.special import log_rise
 from orchestration.errors import UserError
 
 PLANTED = {
@@ -243,11 +244,41 @@ def test_too_few_customers(model: OrderModel, populations: dict) -> None:
 
 @MODELS
 def test_equal_customers_are_no_exception(model: OrderModel) -> None:
-    """No spread at all: whatever the status, no number is wild."""
+    """No spread at all, and orders too regular to be Poisson."""
     given = history([3] * 200, 90, 100)
     fit = model.fit(given)
-    if fit.parameters:
-        assert model.expected_orders(fit.parameters, given, 100) == pytest.approx(3, abs=1.5)
+    assert fit.status == "no_churn_identified"
+    assert model.expected_orders(fit.parameters, given, 100) == pytest.approx(3, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "alike", "seed"),
+    [
+        (MBG_NBD, {"r": 1e5, "alpha": 4e6}, 1),
+        (MBG_NBD, {"a": 1e5, "b": 3e5}, 2),
+        (PARETO_NBD, {"s": 1e5, "beta": 2.5e7}, 2),
+    ],
+)
+def test_customers_who_are_all_alike(model: OrderModel, alike: dict, seed: int) -> None:
+    """They buy, or stop, at one rate: no summit but a ridge, on which answers hold."""
+    planted = PLANTED[model] | alike
+    given = buyers(model.name, planted, 3000, seed)
+    fit = model.fit(given)
+    assert (fit.status, fit.converged, fit.covariance) == ("flat_likelihood", True, ())
+    assert set(fit.log_sd.values()) == {None}
+    assert fit.log_likelihood > model.log_likelihood(planted, given)
+    found, expected = (
+        model.expected_orders(parameters, given, 365).sum()
+        for parameters in (fit.parameters, planted)
+    )
+    assert found == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("a", [3.0, 99.0, 101.0, 1e5])
+def test_rises_of_the_gamma_function(a: float) -> None:
+    n = np.array([0, 1, 7, 2000])
+    exact = [np.log(a + np.arange(count)).sum() for count in n]
+    assert log_rise(a, n) == pytest.approx(exact, rel=1e-13, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -294,6 +325,17 @@ def test_occasions() -> None:
     assert bg_bb.p_alive(values, new)[0] == pytest.approx(first)
     with pytest.raises(UserError, match="occasions"):
         bg_bb.fit(history([3], [2], [4]))
+
+
+def test_occasions_are_recovered() -> None:
+    planted = {"alpha": 1.2, "beta": 0.75, "gamma": 0.66, "delta": 2.8}
+    rows = donors(planted, 8, 6000, 1)
+    assert len(rows) < 60
+    fit, raw = bg_bb.fit(rows), bg_bb.fit(repeated(rows))
+    assert fit.status == "ok" and fit.n == raw.n == 6000
+    for name, value in planted.items():
+        assert abs(np.log(fit.parameters[name] / value)) < 3 * fit.log_sd[name]
+    assert raw.parameters == pytest.approx(fit.parameters, rel=1e-6)
 
 
 def test_occasions_without_churn_or_repeats() -> None:

@@ -16,7 +16,7 @@ from orchestration.clv import gamma_gamma, tables
 from orchestration.clv.fitting import Fit
 from orchestration.clv.history import history
 from orchestration.clv.quadrature import beta_nodes
-from orchestration.clv.scoring import HORIZONS, ORDER_MODELS, output_schema, score
+from orchestration.clv.scoring import HORIZONS, INPUT, ORDER_MODELS, output_schema, score
 from orchestration.errors import UserError
 
 COVARIANCE = ((0.01, 0.002), (0.002, 0.03))
@@ -25,6 +25,15 @@ ORDERS = {
     "bg_nbd": Fit("bg_nbd", "ok", 900, DROPOUT, (), -10.0, True),
     "mbg_nbd": Fit("mbg_nbd", "ok", 900, DROPOUT, (), -10.0, True),
     "slow dropout": Fit("mbg_nbd", "ok", 900, DROPOUT | {"a": 0.02, "b": 0.3}, (), -10.0, True),
+    "all alike": Fit(
+        "mbg_nbd",
+        "flat_likelihood",
+        900,
+        {"r": 153053.1, "alpha": 30725621.0, "a": 5299.6, "b": 162754.8},
+        (),
+        -10.0,
+        True,
+    ),
     "no churn": Fit(
         "mbg_nbd", "no_churn_identified", 900, {"r": 0.5, "alpha": 45.0}, COVARIANCE, -11.0, True
     ),
@@ -135,10 +144,10 @@ def test_impossible_batches_are_refused(batch: pa.RecordBatch) -> None:
         score(swapped, ORDERS["mbg_nbd"])
 
 
-@pytest.mark.parametrize("orders", ["bg_nbd", "mbg_nbd", "slow dropout", "no churn"])
-@pytest.mark.parametrize("value", VALUES)
-def test_sql_says_the_same(orders: str, value: str, batch: pa.RecordBatch) -> None:
-    written = tables.to_tables(RUN, [ORDERS[orders], VALUES[value]], batch["frequency"])
+def sql_scores(
+    batch: pa.RecordBatch, orders: Fit, value: Fit, annual_discount_rate: float
+) -> pa.Table:
+    written = tables.to_tables(RUN, [orders, value], batch["frequency"])
     sql = macros(("clv/scoring.sql",), {})
     con = duckdb.connect()
     keyed = pa.Table.from_batches([batch]).append_column("id", pa.array(range(batch.num_rows)))
@@ -146,26 +155,41 @@ def test_sql_says_the_same(orders: str, value: str, batch: pa.RecordBatch) -> No
     con.register("nodes", written.nodes)
     con.register("written", written.parameters)
     con.execute(f"create table parameters as select {sql['clv_parameter_columns']()} from written")
-    query = sql["clv_scores"]("histories", ["id"], "parameters", "nodes", 0.1)
-    answer = con.execute(f"select * from ({query}) as scores order by id").to_arrow_table()
+    query = sql["clv_scores"]("histories", ["id"], "parameters", "nodes", annual_discount_rate)
+    return con.execute(f"select * from ({query}) as scores order by id").to_arrow_table()
+
+
+@pytest.mark.parametrize("orders", ["bg_nbd", "mbg_nbd", "slow dropout", "all alike", "no churn"])
+@pytest.mark.parametrize(("value", "discount"), [("gamma_gamma", 0.1), ("credibility", 0.0)])
+def test_sql_says_the_same(orders: str, value: str, discount: float, batch: pa.RecordBatch) -> None:
+    answer = sql_scores(batch, ORDERS[orders], VALUES[value], discount)
     assert answer.column_names == ["id", *output_schema().names]
-    expected = columns_of(score(batch, ORDERS[orders], VALUES[value]))
+    expected = columns_of(score(batch, ORDERS[orders], VALUES[value], discount))
     for name, found in columns_of(answer).items():
         assert found == pytest.approx(expected[name], rel=1e-8, nan_ok=True), name
 
 
 def test_sql_leaves_to_python_what_it_cannot_say(batch: pa.RecordBatch) -> None:
-    written = tables.to_tables(RUN, [ORDERS["pareto_nbd"], VALUE], batch["frequency"])
-    assert written.nodes.num_rows == 0
-    sql = macros(("clv/scoring.sql",), {})
-    con = duckdb.connect()
-    con.register("histories", pa.Table.from_batches([batch]))
-    con.register("nodes", written.nodes)
-    con.register("written", written.parameters)
-    con.execute(f"create table parameters as select {sql['clv_parameter_columns']()} from written")
-    query = sql["clv_scores"]("histories", ["frequency"], "parameters", "nodes", 0.1)
-    row = con.execute(f"select count(*), count(p_alive), count(expected_orders_365) from ({query})")
-    assert row.fetchone() == (batch.num_rows, 0, 0)
+    answer = sql_scores(batch, ORDERS["pareto_nbd"], VALUE, 0.1)
+    assert answer.num_rows == batch.num_rows
+    for name in ("p_alive", "expected_orders_365", "discounted_value_365"):
+        assert answer[name].null_count == batch.num_rows
+
+
+def test_without_repeat_business_next_to_nothing_is_expected() -> None:
+    rng = np.random.default_rng(2)
+    T, z = rng.integers(0, 700, 500).astype(float), rng.gamma(5, 10, 500)
+    orders = ORDER_MODELS["mbg_nbd"].fit(history(np.zeros(500), 0, T))
+    value = gamma_gamma.fit_credibility(np.ones(500), z)
+    assert orders.status == gamma_gamma.fit(np.ones(500), z).status == "no_repeat_buyers"
+    columns = [np.zeros(500), np.zeros(500), T, np.ones(500), z]
+    batch = pa.record_batch([pa.array(column) for column in columns], list(INPUT))
+    scored = columns_of(score(batch, orders, value))
+    assert np.isnan(scored["p_alive"]).all()
+    assert 0 < scored["discounted_value_365"].sum() < z.sum() / 500
+    in_sql = columns_of(sql_scores(batch, orders, value, 0.1))
+    for name, found in in_sql.items():
+        assert found == pytest.approx(scored[name], rel=1e-8, nan_ok=True), name
 
 
 def test_fits_survive_their_tables(tmp_path: Path) -> None:

@@ -71,6 +71,34 @@ def test_weights_stand_for_rows(spent: tuple) -> None:
     raw = gamma_gamma.fit(np.tile(x, 3), np.tile(z, 3))
     assert weighted.parameters == pytest.approx(raw.parameters, rel=1e-6)
     assert weighted.log_likelihood == pytest.approx(raw.log_likelihood, abs=1e-6)
+    weighted, raw = (
+        gamma_gamma.fit_credibility(*rows)
+        for rows in ((x, z, np.full(500, 3.0)), (np.tile(x, 3), np.tile(z, 3)))
+    )
+    assert weighted.parameters == pytest.approx(raw.parameters)
+
+
+def test_one_order_each_does_not_tell_customers_from_orders() -> None:
+    """Everybody's mean is then pulled half-way to that of all."""
+    x, z = spenders(**PLANTED, x=np.ones(500), seed=3)
+    fit = gamma_gamma.fit(x, z)
+    assert (fit.status, dict(fit.parameters)) == ("no_repeat_buyers", {})
+    expected = gamma_gamma.expected_value(gamma_gamma.fit_credibility(x, z), x, z)
+    assert expected == pytest.approx((z + z.mean()) / 2)
+
+
+def test_customers_who_spend_alike() -> None:
+    fit = gamma_gamma.fit(*spenders(6.0, 1e5, 1e6, COUNTS[:3000], seed=4))
+    assert (fit.status, fit.covariance) == ("flat_likelihood", ())
+    expected = gamma_gamma.expected_value(fit, [1, 1, 9], [5.0, 500.0, 90.0])
+    assert expected == pytest.approx(60, rel=0.02)
+
+
+def test_a_buyer_with_2000_orders(spent: tuple) -> None:
+    x, z = spent
+    fit = gamma_gamma.fit(np.append(x, 2000.0), np.append(z, 75.0))
+    assert fit.status == "ok"
+    assert gamma_gamma.expected_value(fit, [2000.0], [75.0])[0] == pytest.approx(75, rel=1e-3)
 
 
 def test_refunds_above_orders_take_no_part(spent: tuple) -> None:
@@ -118,8 +146,12 @@ def test_contracts_are_recovered() -> None:
     rng = np.random.default_rng(5)
     leaves = rng.geometric(rng.beta(0.7, 2.5, 5000))
     seen = rng.integers(1, 9, 5000)
-    fit = sbg.fit(np.minimum(leaves, seen), leaves <= seen)
+    renewals, left = np.minimum(leaves, seen), leaves <= seen
+    fit = sbg.fit(renewals, left)
     assert fit.status == "ok"
+    rows, weight = np.unique(np.column_stack([renewals, left]), axis=0, return_counts=True)
+    weighted = sbg.fit(*rows.T, weight)
+    assert weighted.n == 5000 and weighted.parameters == pytest.approx(fit.parameters, rel=1e-6)
     for name, planted in {"a": 0.7, "b": 2.5}.items():
         assert abs(np.log(fit.parameters[name] / planted)) < 3 * fit.log_sd[name]
 
@@ -158,6 +190,12 @@ def test_contract_expectations() -> None:
 def test_contract_statuses(survivors: tuple, status: str) -> None:
     fit = sbg.fit(*sbg.from_survivors(survivors))
     assert (fit.status, dict(fit.parameters)) == (status, {})
+
+
+def test_contracts_that_all_end_at_one_rate() -> None:
+    fit = sbg.fit(*sbg.from_survivors([10_000, 8_000, 6_400, 5_120]))
+    assert (fit.status, fit.covariance) == ("flat_likelihood", ())
+    assert sbg.retention(fit.parameters, [1, 10]) == pytest.approx(0.8, abs=1e-3)
 
 
 @pytest.mark.parametrize("rows", [([0], [1]), ([1.5], [0]), ([1], [2])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -68,7 +68,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyC
     run("perennial", "land", data_root=root, PERENNIAL_KEY="k" * 32)
     run(
         "dbt", "build", "--exclude-resource-type", "test", "unit_test",
-        "--select", "+kpi_daily", "+cohort_monthly", "+engagement_monthly", "--vars", VARS,
+        "--select", "+kpi_daily", "+cohort_monthly", "+engagement_monthly", "+customer_lifecycle_intervals",
+        "--vars", VARS,
         data_root=root,
     )  # fmt: skip
     with duckdb.connect(str(root / "warehouse.duckdb"), read_only=True) as connection:
@@ -121,6 +122,25 @@ def test_cohorts_begin_on_local_days(built: duckdb.DuckDBPyConnection) -> None:
     assert found[1] == (date(2025, 3, 1), 1, 4, 0, None)
     assert found[-1] == (date(2025, 11, 1), 0, 4, None, None)
     assert len(found) == 10
+
+
+def test_stages_begin_and_end_on_local_days(built: duckdb.DuckDBPyConnection) -> None:
+    """From the day of registration on, and 180 days of silence are days, of 23 hours or of 25."""
+    found = {
+        (name, stage): days
+        for name, stage, *days in built.execute(
+            "select id_value, stage_code, stages.valid_from, stages.valid_to"
+            " from marts.customer_lifecycle_intervals as stages"
+            " inner join core.bridge_customer_identifier using (customer_id)"
+            " where id_type = 'account' and model_code = 'maturity5'"
+        ).fetchall()
+    }
+    for day, names in DAYS.items():
+        lost_on = day + timedelta(days=180)
+        is_lost = lost_on <= date(2025, 11, 3)
+        for name in names & set(MOMENTS):
+            assert found[name, "intro"] == [day, lost_on if is_lost else None]
+            assert ((name, "lost") in found) == is_lost
 
 
 def test_what_is_not_landed_is_null(built: duckdb.DuckDBPyConnection) -> None:

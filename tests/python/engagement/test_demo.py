@@ -229,6 +229,55 @@ def test_referrals(built: duckdb.DuckDBPyConnection, facts: Facts) -> None:
     assert sum(invites.values()) > 5
 
 
+def test_cohorts_of_a_day(built: duckdb.DuckDBPyConnection, facts: Facts) -> None:
+    """Who came back on the N-th day, put something into the cart in a week, or bought again in 30 days."""
+    carts = defaultdict(set)
+    for customer, on, _, name, *_ in facts.events:
+        if name == "add_to_cart":
+            carts[customer].add(on)
+    first_cart = min(day for days in carts.values() for day in days)
+    expected = {}
+    for way, entered in oracle.entries(facts).items():
+        members = defaultdict(list)
+        for customer, on in entered.items():
+            members[on].append(customer)
+        for on, people in members.items():
+
+            def closed(days: int, count: int, on: date = on) -> int | None:
+                return count if on + days * DAY <= facts.as_of else None
+
+            back = [
+                closed(n, sum(on + n * DAY in facts.active.get(c, ()) for c in people))
+                for n in (1, 7, 14, 30)
+            ]
+            in_cart = again = None
+            if way == "registration" and on >= first_cart:
+                in_cart = closed(
+                    7, sum(any(on <= d <= on + 7 * DAY for d in carts[c]) for c in people)
+                )
+            if way == "first_purchase":
+                again = closed(
+                    30,
+                    sum(any(on < d <= on + 30 * DAY for d in facts.purchases[c]) for c in people),
+                )
+            expected[way, on] = (len(people), *back, in_cart, again)
+    found = {
+        (way, on): tuple(counts)
+        for way, on, *counts in built.execute(
+            "select entry_event, cohort_on, customer_count, retained_d1_count, retained_d7_count, retained_d14_count,"
+            " retained_d30_count, activated_count, repurchased_30d_count from marts.cohort_daily"
+            " where journey_arm = 'all' and business_type = 'ecommerce'"
+        ).fetchall()
+    }
+    assert found == expected
+    assert sum(v[5] or 0 for v in found.values()) > 30
+    assert sum(v[6] or 0 for v in found.values()) > 30
+    # No message of the demo is automated.
+    assert built.execute(
+        "select distinct journey_arm, business_type from marts.cohort_daily"
+    ).fetchall() == [("all", "ecommerce")]
+
+
 def test_funnels(built: duckdb.DuckDBPyConnection, facts: Facts) -> None:
     funnels = defaultdict(list)
     with (PROJECT / "seeds" / "funnel_step.csv").open() as file:

@@ -131,3 +131,60 @@ def test_a_promotion_that_cannot_be_is_refused(case: str) -> None:
     with pytest.raises(RefusedError) as refused:
         _macro("require_promotions", "promo_calendar", rows)
     assert sentence in str(refused.value)
+
+
+def _activations(rows: Rows) -> dict[str, tuple[str, int]]:
+    given = {
+        "graph": {"sources": {"any": {}}},
+        "contract_columns": lambda entity: [
+            {"name": "event_name", "accepted_values": [*EVENTS, "feature_use", "lesson_progress"]}
+        ],
+        "setting": lambda name: "ecommerce",
+        "seed_rows": lambda asked: rows if asked == "business_profile" else None,
+    }
+    paths = ("hooks/settings.sql", "lifecycle/rulebook.sql", "engagement/seeds.sql")
+    rules = macros(paths, given)["activation_rules"]()
+    return {r["business_type"]: (r["event_name"], r["days"]) for r in rules}  # type: ignore[union-attr]
+
+
+def _profile(business_type: str, key: str, value: str) -> dict[str, str | None]:
+    return {"business_type": business_type, "model_code": "*", "param_key": key, "value": value}
+
+
+PROFILE = [
+    _profile("*", "activation_event", "add_to_cart"),
+    _profile("*", "activation_days", "7"),
+    _profile("ecommerce", "warn_days", "90"),
+    _profile("saas", "activation_event", "feature_use"),
+]
+
+
+def test_activation_is_a_matter_of_the_business_type() -> None:
+    assert _activations(PROFILE) == {"ecommerce": ("add_to_cart", 7), "saas": ("feature_use", 7)}
+    assert set(_activations(PROFILE[2:3]).values()) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        (
+            "activation_event",
+            "cart",
+            "Seed business_profile, business type saas: activation_event 'cart' is no event; use one of: registration, order, product_view",
+        ),
+        (
+            "activation_event",
+            "7",
+            "Seed business_profile, row saas, \\*, activation_event: the value must be the name of an event such as add_to_cart, not '7'.",
+        ),
+        (
+            "activation_days",
+            "1.5",
+            "Seed business_profile, business type saas: activation_days must be a whole number of days, not '1.5'.",
+        ),
+    ],
+)
+def test_an_activation_that_cannot_be_stops_the_build(key: str, value: str, sentence: str) -> None:
+    rows = [r for r in PROFILE if (r["business_type"], r["param_key"]) != ("saas", key)]
+    with pytest.raises(RefusedError, match=sentence):
+        _activations([*rows, _profile("saas", key, value)])

@@ -166,6 +166,7 @@ class Customer:
     loose_refunds: tuple[Refund, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     feedback: tuple[Feedback, ...] = ()
+    erased_on: date | None = None
 
     def first_touch(self) -> date | None:
         """Day on which the customer's stages begin; None for who never appeared."""
@@ -553,7 +554,8 @@ _PARTS = {("value5", "new", 1): "new_buyer", ("value5", "new", 2): "new_lead"}
 
 
 def customer_days(brand: Brand, customer: Customer) -> Iterator[tuple[str, str, date, CustomerDay]]:
-    """Every (mode, model_code, day) of a customer from first touch to `as_of`, with what holds."""
+    """Every (mode, model_code, day) of a customer, with what holds: from first touch to `as_of`, or
+    to the day before the customer asks to be erased."""
     start = customer.first_touch()
     if customer.is_test or start is None:
         return
@@ -564,6 +566,8 @@ def customer_days(brand: Brand, customer: Customer) -> Iterator[tuple[str, str, 
     was_high = dict.fromkeys(MODES, False)
     for n in range((brand.as_of - start).days + 1):
         day = start + DAY * n
+        if customer.erased_on is not None and day >= customer.erased_on:
+            return
         facts = _facts(brand, customer, start, day)
         for mode in MODES:
             facts.mode = mode

@@ -159,6 +159,14 @@ def _case_files() -> _Files:
     order = files.order("treated_every_30_days", _noon(day), business_type="med_aesthetics")
     files.add("order_line", order_ref=order, product_ref="laser", quantity="1", line_paid="100")
 
+    files.account("erased_on_day_40", _noon(day))
+    files.order("erased_on_day_40", _noon(day))
+    files.add(
+        "privacy_event", account_ref="erased_on_day_40", action="erase",
+        event_at=_noon(day + 40 * DAY),
+    )  # fmt: skip
+    files.order("erased_on_day_40", _noon(day + 50 * DAY))
+
     files.account("a_test", _noon(day), is_test="true")
     files.order("a_test", _noon(day))
     return files

@@ -93,6 +93,10 @@ def _subscriptions(rng: random.Random, first: date) -> tuple[Subscription, ...]:
     return tuple(found)
 
 
+def _erased_on(rng: random.Random, first: date) -> date | None:
+    return first + DAY * rng.choice((-1, 0, 1, 40, 400)) if rng.random() < 0.05 else None
+
+
 def random_customer(rng: random.Random, name: str, start: date, horizon: int) -> Customer:
     """One life within `horizon` days after `start`, with gaps that lie at thresholds."""
     first = start + DAY * rng.randrange(max(horizon // 2, 1))
@@ -121,6 +125,7 @@ def random_customer(rng: random.Random, name: str, start: date, horizon: int) ->
         loose_refunds=(Refund(day, Decimal(70)),) if rng.random() < 0.05 else (),
         subscriptions=_subscriptions(rng, first) if is_steady or rng.random() < 0.4 else (),
         feedback=_feedback(rng, first, horizon // 2),
+        erased_on=_erased_on(random.Random(f"{name} {first}"), first),
     )
 
 

@@ -12,7 +12,7 @@ from rendered import RefusedError, macros
 __all__ = ["RefusedError", "Rows", "rulebook", "shipped"]
 
 Rows = list[dict[str, str | None]]
-SEEDS = ("lifecycle_rule", "lifecycle_stage", "business_profile")
+SEEDS = ("lifecycle_rule", "lifecycle_stage", "lifecycle_sub_stage", "business_profile")
 
 
 def shipped() -> dict[str, Rows]:

@@ -111,6 +111,12 @@ def _facts(built: duckdb.DuckDBPyConnection) -> tuple[list[Customer], list[Refer
                 None if status in ("trialing", "paused") else max(start, trial_end or start),
             )
         )
+    erased = dict(
+        built.execute(
+            "select customer_id, min(event_on) from core.fct_privacy_event"
+            " where action = 'erase' and not is_test group by all"
+        ).fetchall()
+    )
     referrals = [
         Referral(
             referrer,
@@ -136,6 +142,7 @@ def _facts(built: duckdb.DuckDBPyConnection) -> tuple[list[Customer], list[Refer
             loose_refunds=tuple(loose[customer_id]),
             subscriptions=tuple(subscriptions[customer_id]),
             feedback=tuple(feedback[customer_id]),
+            erased_on=erased.get(customer_id),
         )
         for customer_id, is_test in built.execute(
             "select customer_id, is_test from core.dim_customer where not is_unknown"

@@ -327,6 +327,18 @@ def test_another_business_type_starts_an_interval_and_no_stage(stages: Stages) -
     assert stages.on("changes_business", "value5", FIRST + 55 * DAY) == "sleeping"
 
 
+def test_who_asks_to_be_erased_leaves_every_model_on_that_day(stages: Stages) -> None:
+    last = stages.connection.execute(
+        "select distinct max(valid_to) from marts.customer_lifecycle_intervals"
+        " where customer_id = ? group by model_code",
+        [stages.customer("erased_on_day_40")],
+    ).fetchall()
+    assert last == [(FIRST + 40 * DAY,)]
+    for model in MODELS:
+        kinds = stages.kinds("erased_on_day_40", model)
+        assert kinds == [("enter", kinds[0][1], 0, 1), ("exit", None, 40, 1)]
+
+
 def test_midnight_is_that_of_the_business_time_zone(stages: Stages) -> None:
     before = stages.on("before_midnight", "value5", date(2025, 3, 2), "valid_from, valid_to")
     after = stages.on("after_midnight", "value5", date(2025, 3, 2), "valid_from, valid_to")

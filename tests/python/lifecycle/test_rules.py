@@ -192,15 +192,24 @@ REFUSED = {
         lambda s: s["business_profile"].append(dict(s["business_profile"][0])),
         "row *, *, active_min: the parameter is given twice; keep one row.",
     ),
-    "half a name of a part": (
+    "a part without a name": (
         lambda s: _rows(s, "lifecycle_rule", sub_stage_code="new_buyer")[0].update(
-            sub_stage_code="New buyer"
+            sub_stage_code="fresh"
         ),
-        "row *, value5, new, clause 1: sub_stage_code must be lower-case words joined by _, not",
+        "row *, value5, new, clause 1: the seed lifecycle_sub_stage has no label for the sub-stage",
+    ),
+    "a part of an unknown stage": (
+        lambda s: s["lifecycle_sub_stage"][0].update(stage_code="newer"),
+        "Seed lifecycle_sub_stage, row value5, newer, new_lead: the seed lifecycle_stage has no",
+    ),
+    "a part that is named in one language": (
+        lambda s: s["lifecycle_sub_stage"][1].update(label_zh=None),
+        "Seed lifecycle_sub_stage, row value5, new, new_buyer: it needs a label_en and a label_zh.",
     ),
     "two parts of a clause": (
-        lambda s: _rows(s, "lifecycle_rule", model_code="growth5", stage_code="retain")[0].update(
-            sub_stage_code="kept"
+        lambda s: (
+            s["lifecycle_sub_stage"][0].update(model_code="growth5", stage_code="retain"),
+            _rows(s, "lifecycle_rule", stage_code="retain")[0].update(sub_stage_code="new_lead"),
         ),
         "row *, growth5, retain, clause 1: every row of a clause must have the same sub_stage_code.",
     ),

@@ -82,6 +82,7 @@ CORE = {
         " is_test boolean"
     ),
     "fct_customer_day": "customer_id varchar, day_on date, is_active boolean",
+    "fct_privacy_event": "customer_id varchar, event_on date, action varchar, is_test boolean",
     "fct_subscription": (
         "subscription_key varchar, customer_id varchar, status varchar, start_at timestamp,"
         " start_on date,"
@@ -241,6 +242,8 @@ def core_rows(
             )
             for i, f in enumerate(c.feedback)
         ]  # fmt: skip
+        if c.erased_on is not None:
+            rows["fct_privacy_event"].append((c.customer_id, c.erased_on, "erase", False))
         active = c.active_days()
         rows["fct_customer_day"] += [
             (c.customer_id, d, d in active) for d in sorted(active | set(c.passive_on))

@@ -107,11 +107,11 @@ def _clocks(
 
 
 def _drops(
-    customer: Customer, first: date, as_of: date, doubtful: set[date]
+    customer: Customer, first: date, last: date, left_on: date | None, doubtful: set[date]
 ) -> list[tuple[date, date | None]]:
     found, opened = [], None
     active = customer.active_days()
-    for n in range((as_of - first).days + 1):
+    for n in range((last - first).days + 1):
         day = first + DAY * n
         now = sum((day - DAY * k) in active for k in range(28))
         before = sum((day - DAY * k) in active for k in range(28, 56))
@@ -121,7 +121,7 @@ def _drops(
         if not is_fallen and opened is not None:
             found.append((opened, day))
             opened = None
-    return [*found, (opened, None)] if opened else found
+    return [*found, (opened, left_on)] if opened else found
 
 
 def alerts(
@@ -135,7 +135,10 @@ def alerts(
         if customer.is_test or name in anonymous or first is None or first > brand.as_of:
             continue
         silences: dict[str, _Silence] = {}
-        for n in range((brand.as_of - first).days + 1):
+        has_left = customer.erased_on is not None and customer.erased_on <= brand.as_of
+        left_on = customer.erased_on if has_left else None
+        last = left_on - DAY if left_on else brand.as_of
+        for n in range((last - first).days + 1):
             day = first + DAY * n
             business_type = _type_on(customer, day, brand.default_type)
             clocks = _clocks(customer, business_type, first, day)
@@ -146,11 +149,13 @@ def alerts(
                     days = (due - day).days
                     found.add((name, code, silence.opened, None, days, silence.business_type))
         for code, silence in silences.items():
+            if left_on is not None:
+                silence.close(left_on)
             found |= {
                 (name, code, begun, ended, None, kind) for begun, ended, kind in silence.found
             }
         found |= {
             (name, "activity_drop", opened, closed, None, None)
-            for opened, closed in _drops(customer, first, brand.as_of, doubtful)
+            for opened, closed in _drops(customer, first, last, left_on, doubtful)
         }
     return found

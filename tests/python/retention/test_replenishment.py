@@ -67,9 +67,14 @@ def _gaps(days: set[date]) -> list[int]:
     return [(b - a).days for a, b in pairwise(ordered)]
 
 
+def _levels(group: str | None) -> tuple[str | None, str | None]:
+    """First and second category of a product; those of care name the first one only."""
+    return (group, None) if group == "care" else ("all" if group else None, group)
+
+
 def _told(connection: duckdb.DuckDBPyConnection) -> set[tuple]:
     rows = connection.execute(
-        "select customer_id, category_l2, as_of, last_purchase_on, purchase_day_count, cycle_source,"
+        "select customer_id, category, as_of, last_purchase_on, purchase_day_count, cycle_source,"
         " cycle_days, expected_on, remind_on, is_due_this_week from marts.customer_replenishment"
     ).fetchall()
     assert len(rows) == len(set(rows))
@@ -84,8 +89,8 @@ def test_no_reminder_of_the_demo_differs(demo_root: Path) -> None:
     with duckdb.connect(str(demo_root / "warehouse.duckdb"), read_only=True) as built:
         products: dict[str, list[tuple]] = defaultdict(list)
         for key, *version in built.execute(
-            "select product_key, valid_from, category_l2, replenish_days from core.dim_product"
-            " order by valid_from"
+            "select product_key, valid_from, coalesce(category_l2, category_l1), replenish_days"
+            " from core.dim_product order by valid_from"
         ).fetchall():
             products[key].append(tuple(version))
         purchases = []
@@ -142,14 +147,15 @@ def test_no_reminder_of_made_up_orders_differs(
         " ordered_on date, valid_from_on date, valid_to_on date);"
         "create table core.fct_order_line (order_line_key varchar, order_key varchar,"
         " product_key varchar, product_version_number bigint);"
-        "create table core.dim_product (product_key varchar, category_l2 varchar,"
-        " replenish_days bigint, version_number bigint)"
+        "create table core.dim_product (product_key varchar, category_l1 varchar, category_l2 varchar,"
+        " replenish_days bigint, version_number bigint);"
+        "create table marts.int_lifecycle__customers (customer_id varchar, left_on date)"
     )
     warehouse.executemany("insert into core.fct_order values (?, ?, ?, ?, ?, ?)", orders)
     warehouse.executemany("insert into core.fct_order_line values (?, ?, ?, 1)", lines)
     warehouse.executemany(
-        "insert into core.dim_product values (?, ?, ?, 1)",
-        [(key, *facts) for key, facts in products.items()],
+        "insert into core.dim_product values (?, ?, ?, ?, 1)",
+        [(key, *_levels(group), cycle) for key, (group, cycle) in products.items()],
     )
     for name in ("int_calendar__stored_days", "customer_replenishment"):
         warehouse.execute(retention_sql[name])

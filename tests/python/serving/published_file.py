@@ -140,7 +140,7 @@ TABLES = (
     f"""
     create table customer_replenishment as
     select
-        'c_' || i as customer_id, 'Coffee <b>' as category_l2, {DAY} - (30 * (i % 2))::int as as_of, {DAY} + (i % 14)::int as remind_on,
+        'c_' || i as customer_id, 'Coffee <b>' as category, {DAY} - (30 * (i % 2))::int as as_of, {DAY} + (i % 14)::int as remind_on,
         30::bigint as cycle_days, 'personal' as cycle_source, i % 14 < 7 as is_due_this_week
     from range(56) as t(i)
     """,

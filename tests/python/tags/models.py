@@ -88,6 +88,9 @@ def known_by(day: date, is_cut: bool) -> dict[str, str]:
         ) from built.core.fct_order where ordered_on <= {until}"""
     changed["dim_customer_history"] = f"""
         select * from built.core.dim_customer_history where valid_from + interval 8 hour < {until} + 1"""
+    changed["int_core__account_states"] = f"""
+        select * replace (case when valid_to + interval 8 hour < {until} + 1 then valid_to end as valid_to)
+        from built.core.int_core__account_states where valid_from + interval 8 hour < {until} + 1"""
     changed["dim_customer"] = f"""
         select * replace (case when registered_on <= {until} then registered_on end as registered_on)
         from built.core.dim_customer"""

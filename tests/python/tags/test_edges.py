@@ -33,6 +33,16 @@ VISITORS = {
     "high": list(range(8)),
 }
 
+# Customer, day from which an account of theirs is so, day from which it is no more, and the tags that it carries.
+STATED = [
+    ("once", FIRST + 10 * DAY, FIRST + 20 * DAY, "press|会员日"),
+    ("once", FIRST + 20 * DAY, FIRST + 40 * DAY, "会员日"),
+    ("once", FIRST + 40 * DAY, NEVER, "press"),
+    ("low", FIRST - 10 * DAY, NEVER, "会员日"),
+    ("mid", FIRST - 10 * DAY, FIRST - DAY, "会员日"),
+    ("anonymous", FIRST, NEVER, "会员日"),
+]
+
 
 def _values(rows: list[tuple]) -> str:
     def literal(value: object) -> str:
@@ -65,6 +75,9 @@ def edges(tag_models: TagModels) -> Iterator[duckdb.DuckDBPyConnection]:
         " ordered_on as valid_from_on, valid_to_on, business_type, 100 as paid_amount, false as is_test,"
         " false as is_gift, valid_to_on is null as is_valid from (values " + _values(orders) + ") as t"
         "(order_key, customer_id, ordered_on, valid_to_on, business_type)",
+        "int_core__account_states": "select customer_id, from_on::timestamp as valid_from, to_on::timestamp as"
+        " valid_to, tags as source_tags, false as is_test from (values " + _values(STATED) + ") as t"
+        "(customer_id, from_on, to_on, tags)",
         "fct_customer_day": "select *, true as is_active from (values "
         + _values([*active, ("anonymous", FIRST)])
         + ") as t(customer_id, day_on)",
@@ -156,6 +169,16 @@ def test_risk_begins_with_the_churn_warning(edges: duckdb.DuckDBPyConnection) ->
         "potential",
         None,
     ]
+
+
+def test_a_tag_of_the_source_holds_while_an_account_carries_it(
+    edges: duckdb.DuckDBPyConnection,
+) -> None:
+    found = edges.execute(
+        "select customer_id, valid_from, valid_to from marts.customer_tag"
+        " where tag_code = 'member_day' order by all"
+    ).fetchall()
+    assert found == [("low", FIRST, None), ("once", FIRST + 10 * DAY, FIRST + 40 * DAY)]
 
 
 def test_visitors_without_a_name_have_no_tags(edges: duckdb.DuckDBPyConnection) -> None:

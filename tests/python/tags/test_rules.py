@@ -14,7 +14,7 @@ from rendered import RefusedError, macros
 
 Rows = list[dict[str, str | None]]
 SEEDS = (
-    "lifecycle_rule", "lifecycle_stage", "business_profile", "alert_rule", "tag", "tag_rule",
+    "lifecycle_rule", "lifecycle_stage", "lifecycle_sub_stage", "business_profile", "alert_rule", "tag", "tag_rule",
     "affinity_weight",
 )  # fmt: skip
 EVENTS = [
@@ -72,6 +72,7 @@ def test_the_shipped_tags_work(seeds: dict[str, Rows]) -> None:
     assert list(book["tags"]) == sorted(row["tag_code"] for row in seeds["tag"])
     assert sorted(book["texts"]) == [
         "affinity_1", "affinity_2", "affinity_3", "churn_warning_alert", "level_code", "relation5_stage",
+        "stated_member_day",
     ]  # fmt: skip
     assert book["tags"]["vip_candidate"]["beaten_by"] == ["vip_member"]
     assert _macros(seeds)["affinity_half_life"]() == "60.0"
@@ -161,7 +162,23 @@ REFUSED = {
     "a tag without rules": (
         lambda s: s["tag_rule"].remove(_row(s, "tag_rule", tag_value="potential"))
         or _row(s, "tag", tag_code="member_level").update(value_feature=None),
-        "Seed tag, row member_level: it has neither a value_feature nor rows in the seed tag_rule",
+        "Seed tag, row member_level: it has neither a stated_as nor a value_feature nor rows in the seed tag_rule",
+    ),
+    "a tag of the source with rules": (
+        lambda s: _row(s, "tag", tag_code="relation_tier").update(stated_as="press"),
+        "Seed tag, row relation_tier: it has a stated_as, and a value_feature or rows in the seed tag_rule too; keep one of them.",
+    ),
+    "a tag of the source that is not static": (
+        lambda s: _row(s, "tag", tag_code="member_day").update(tag_kind="dynamic"),
+        "Seed tag, row member_day: what a source states is a tag of kind static and of type bool, not dynamic and bool.",
+    ),
+    "two tags of the source": (
+        lambda s: _row(s, "tag", tag_code="member_day").update(stated_as="press|trade"),
+        "Seed tag, row member_day: stated_as is one tag of the source, which joins them by |.",
+    ),
+    "time to live of a tag of the source": (
+        lambda s: _row(s, "tag", tag_code="member_day").update(ttl_days="0"),
+        "Seed tag, row member_day: ttl_days must be a whole number of days from 1 on, not '0'.",
     ),
     "unknown text": (
         lambda s: _row(s, "tag", tag_code="affinity_3").update(value_feature="affinity_4"),
@@ -250,6 +267,16 @@ def test_a_closed_tag_gives_way_to_the_next_of_its_group(seeds: dict[str, Rows])
     assert book["tags"]["vip_candidate"]["beaten_by"] == []
 
 
+def test_a_tag_of_the_source_beats_the_others_of_its_group(seeds: dict[str, Rows]) -> None:
+    _row(seeds, "tag", tag_code="member_day").update(tag_group="vip", priority="0", ttl_days="30")
+    book = _tagbook(seeds)
+    assert book["tags"]["vip_candidate"]["beaten_by"] == ["member_day", "vip_member"]
+    assert book["tags"]["member_day"]["ttl_days"] == "30"
+    _row(seeds, "tag", tag_code="member_day").update(priority="3")
+    with pytest.raises(RefusedError, match="a static tag must come before one that is not"):
+        _tagbook(seeds)
+
+
 def test_closing_a_tag_in_the_seed_closes_its_intervals(demo_root: Path, tmp_path: Path) -> None:
     root = tmp_path / "data"
     shutil.copytree(demo_root, root, ignore=shutil.ignore_patterns("landing", "truth", "target"))
@@ -261,7 +288,8 @@ def test_closing_a_tag_in_the_seed_closes_its_intervals(demo_root: Path, tmp_pat
         before = {code: rest for code, *rest in connection.execute(count).fetchall()}
         connection.execute("update seeds.tag set is_active = false where tag_code = 'member_level'")
         connection.execute(
-            "update seeds.tag set retired_on = date '2026-03-01' where tag_code = 'activity_level'"
+            "update seeds.tag set retired_on = date '2026-03-01'"
+            " where tag_code in ('activity_level', 'member_day')"
         )
         for seed in ("tag", "tag_rule"):
             connection.execute(f"delete from seeds.{seed} where tag_code = 'relation_tier'")
@@ -269,11 +297,13 @@ def test_closing_a_tag_in_the_seed_closes_its_intervals(demo_root: Path, tmp_pat
     with duckdb.connect(str(root / "warehouse.duckdb"), read_only=True) as connection:
         after = {code: rest for code, *rest in connection.execute(count).fetchall()}
         (late,) = connection.execute(
-            "select count(*) from marts.customer_tag where tag_code = 'activity_level'"
+            "select count(*) from marts.customer_tag where tag_code in ('activity_level', 'member_day')"
             " and (valid_to is null or valid_to > date '2026-03-01' or valid_from >= date '2026-03-01')"
         ).fetchone()
     assert before.keys() - after.keys() == {"member_level", "relation_tier"}
     assert late == 0
     assert 0 < after["activity_level"][0] < before["activity_level"][0]
-    others = after.keys() - {"activity_level"}
+    assert 0 < after["member_day"][0] <= before["member_day"][0]
+    assert before["member_day"][1] > 0 and after["member_day"][1] == 0
+    others = after.keys() - {"activity_level", "member_day"}
     assert {code: after[code] for code in others} == {code: before[code] for code in others}
