@@ -6,12 +6,14 @@ Each one fills in its line of progress and returns figures for Dagster.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
+from orchestration.clv.schemas import write_empty
 from orchestration.landing import land
 from orchestration.landing.keys import load_key
 from orchestration.runtime import dbt, preflight
@@ -31,6 +33,7 @@ def land_files(
 ) -> dict[str, int]:
     """Land what is new under landing/; each refused file gets a line of its own."""
     preflight.check_landing(paths)
+    write_empty(paths.clv)
     notes: list[str] = []
     key = load_key(paths.root, notes.append)
     result = land(
@@ -114,6 +117,33 @@ def after_build(
         )
     step.say(outcome.summary())
     return {kind: sum(counts.values()) for kind, counts in outcome.counts.items()}
+
+
+def predict_values(paths: DataPaths, step: Step, log: Log) -> dict[str, Any]:
+    """Fit, backtest and predict from what the warehouse holds, unless that was done before.
+
+    A fit that fails is a warning: the last predictions stay, with their date.
+    """
+    from orchestration.clv.pipeline import refresh
+
+    def tick(text: str) -> None:
+        log(text)
+        step.tick(f"predict   {text}")
+
+    with preflight.read_warehouse(paths) as warehouse:
+        as_of = warehouse.execute("select as_of from core.int_core__as_of").fetchone()[0]
+        changes, prospects = (warehouse.table(f"marts.{name}") for name in dbt.FEATURES)
+        try:
+            run_id, is_new = refresh(changes, prospects, as_of, paths.clv, progress=tick)
+        except Exception as error:
+            log(traceback.format_exc())
+            step.say(
+                f"warning: the models failed ({dbt.one_line(str(error)) or type(error).__name__}); the last predictions stay, with "
+                "their date"
+            )
+            return {"failed": True}
+    step.say(f"run {run_id}" if is_new else f"run {run_id}, made before from the same facts")
+    return {"model_run_id": run_id, "new": is_new}
 
 
 def publish_marts(paths: DataPaths, run_id: str, step: Step) -> Mapping[str, int]:
