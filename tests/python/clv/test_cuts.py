@@ -1,0 +1,108 @@
+"""A cut knows what was known on its day and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from planted_orders import AS_OF, CHANGES, changes, prospects, shop
+
+from orchestration.clv.cuts import Facts, day_number
+from orchestration.clv.schemas import EMPTY, FILES, write_empty
+from orchestration.errors import UserError
+
+NOW = day_number(AS_OF)
+BEFORE = [
+    ("a", 300, 300, 1, 100, 40),
+    ("a", 200, 200, 1, 50, 20),
+    ("b", 250, 250, 1, 80, 30),
+]
+PEOPLE = prospects([("a", "search", 310, None), ("b", "search", 260, None)])
+# Each is dated after a cut 100 days ago, though it may be about an order before it.
+LEAKS = {
+    "order": ("a", 90, 90, 1, 70, 30),
+    "first order of somebody new": ("c", 80, 80, 1, 70, 30),
+    "refund": ("a", 200, 60, 0, -50, -25),
+    "cancellation": ("b", 250, 50, -1, -80, -30),
+    "late payment": ("b", 240, 90, 1, 60, 25),
+    "price adjustment": ("a", 300, 40, 0, 0, -10),
+    "order booked ahead": ("a", 95, 120, 1, 70, 30),
+}
+
+
+def seen(rows: list[tuple], days_ago: int) -> dict[str, list]:
+    cut = Facts(changes(rows), PEOPLE, AS_OF).cut(NOW - days_ago)
+    return {
+        name: getattr(cut, name).tolist()
+        for name in ("k", "x", "t_x", "T", "n", "value", "margin", "window_orders", "window_value")
+    }
+
+
+@pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
+def test_nothing_after_the_cut_is_in_it(leak: tuple) -> None:
+    assert seen([*BEFORE, leak], 100) == seen(BEFORE, 100)
+    assert seen([*BEFORE, leak], 0) != seen(BEFORE, 0)
+
+
+def test_a_cut_counts_order_days_and_nets_what_is_known() -> None:
+    cut = seen([*BEFORE, LEAKS["refund"], LEAKS["cancellation"]], 55)
+    assert cut["k"] == [0, 1]
+    assert (cut["x"], cut["t_x"], cut["T"]) == ([1, 0], [100, 0], [245, 195])
+    assert (cut["value"], cut["margin"]) == ([100.0, 80.0], [35.0, 30.0])
+    assert seen([*BEFORE, LEAKS["cancellation"]], 0)["k"] == [0]
+
+
+def test_margin_of_a_day_is_known_wholly_or_not() -> None:
+    rows = [*BEFORE, ("a", 100, 100, 1, 60, None)]
+    cut = Facts(changes(rows), PEOPLE, AS_OF).cut(NOW)
+    assert cut.margin_days.tolist() == [2, 1]
+    assert cut.margin_value.tolist() == [150.0, 80.0]
+
+
+def test_outcome_is_what_was_known_at_its_end() -> None:
+    rows = [*BEFORE, LEAKS["order"], ("a", 90, 20, 0, -30, 0), ("b", 10, 10, 1, 5, 1)]
+    facts = Facts(changes(rows), PEOPLE, AS_OF)
+    cut = facts.cut(NOW - 100)
+    short, whole = facts.outcome(cut, 60), facts.outcome(cut, 100)
+    assert (short.orders.tolist(), short.value.tolist()) == ([1, 0], [70, 0])
+    assert (whole.orders.tolist(), whole.value.tolist()) == ([1, 1], [40, 5])
+    assert whole.first.tolist() == [10, 90]
+
+
+def test_statistics_stand_for_all_customers() -> None:
+    cut = Facts(*shop(400), AS_OF).cut(NOW)
+    rows = cut.statistics
+    assert rows.weight.sum() == len(cut) == 400
+    for name in ("x", "t_x", "T"):
+        assert getattr(rows, name)[cut.row].tolist() == getattr(cut, name).tolist()
+    weekly = cut.weekly
+    assert len(weekly) < len(rows)
+    assert weekly.weight @ weekly.x == cut.x.sum()
+    assert np.all((weekly.t_x == 0) == (weekly.x == 0)) and np.all(weekly.t_x <= weekly.T)
+
+
+def test_content_hash_knows_rows_and_not_their_order() -> None:
+    one = Facts(changes(BEFORE), PEOPLE, AS_OF).content_hash()
+    assert Facts(changes(BEFORE[::-1]), PEOPLE, AS_OF).content_hash() == one
+    assert Facts(changes([*BEFORE, LEAKS["order"]]), PEOPLE, AS_OF).content_hash() != one
+    assert Facts(changes([*BEFORE, ("a", -5, -5, 1, 9, 9)]), PEOPLE, AS_OF).content_hash() == one
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(UserError, match="day_changes lacks known_on"):
+        Facts(CHANGES.remove(2).empty_table(), PEOPLE, AS_OF)
+
+
+def test_empty_files_have_all_columns(tmp_path: Path) -> None:
+    write_empty(tmp_path)
+    files = {path.stem: path for path in (tmp_path / EMPTY).iterdir()}
+    written = {name: path.stat().st_mtime_ns for name, path in files.items()}
+    assert {name: pq.read_schema(path) for name, path in files.items()} == FILES
+    assert all(pq.read_table(path).num_rows == 0 for path in files.values())
+    pq.write_table(pa.table({"old": [1]}), files["monitor"])
+    write_empty(tmp_path)
+    assert pq.read_schema(files["monitor"]) == FILES["monitor"]
+    assert files["readiness"].stat().st_mtime_ns == written["readiness"]
