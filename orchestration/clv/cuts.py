@@ -268,10 +268,13 @@ class Facts:
         first[at] = found["first_day"] - cut.on
         return Outcome(orders[cut.k], value[cut.k], first[cut.k])
 
-    def orders_by_day(self, days: Sequence[int]) -> Ints:
-        """Order days known now that lie after the first of two days, up to the second."""
-        state = _STATE.format(known=self.as_of, after=days[0], until=days[1])
-        return self._con.execute(f"select count(*) from ({state})").fetchone()[0]
+    def orders_between(self, after: int, until: int) -> Ints:
+        """Order days of everybody after a day, up to another, as known now; shape (ids,)."""
+        state = _STATE.format(known=self.as_of, after=after, until=until)
+        found = self._numbers(f"select k, count(*) as orders from ({state}) group by k order by k")
+        orders = np.zeros(len(self.ids), np.int64)
+        orders[found["k"].astype(np.int64)] = found["orders"]
+        return orders
 
     def first_orders(self) -> Ints:
         """Day of the first valid order of everybody as known now, -1 without one; shape (ids,)."""
