@@ -40,7 +40,7 @@ _APART = 30
 # A difference this small, relative, is none.
 _TIE = 1e-3
 # Enough customers of an origin to measure an interval by.
-_MEASURED = 1_500
+_MEASURED = 1_000
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def backtest(facts: Facts, settings: ClvSettings, former: str | None) -> Backtes
     choice = champion(origins, former, settings.bias_limit)
     base = _base(origins, choice.name)
     churn = _least_brier(origins, base)
-    found = Backtest(planned, choice, base, churn, churn_days)
+    named = Backtest(planned, choice, base, churn, churn_days)
     curve = metrics.calibration(
         np.concatenate([one.churn[churn] for one in origins if churn in one.churn]),
         np.concatenate([one.ordered for one in origins if churn in one.churn]),
@@ -138,8 +138,8 @@ def backtest(facts: Facts, settings: ClvSettings, former: str | None) -> Backtes
     return Backtest(
         planned, choice, base, churn, churn_days, curve, factor, covered,
         (min(totals), max(totals)) if totals else None,
-        [*_metric_rows(origins, found), *rows],
-        list(_decile_rows(origins, found)),
+        [*_metric_rows(origins, named), *rows],
+        list(_decile_rows(origins, named)),
     )  # fmt: skip
 
 

@@ -176,11 +176,11 @@ def _predict(
     gates = readiness(facts, cut, settings)
     is_ready = all(is_met for *_, is_met in gates)
     tested = _untested(horizon, settings)
-    fitted = fit_models(cut)
-    progress(f"models fitted on {len(cut):,} customers")
     if is_ready:
         tested = backtest(facts, settings, former.champion if former else None)
         progress(f"{tested.choice.name} chosen from {len(tested.plan.origins)} origins")
+    fitted = fit_models(cut)
+    progress(f"models fitted on {len(cut):,} customers")
     base = _usable(fitted, tested.base) if is_ready else None
     champion = _champion(tested.choice.name, base)
     contract = _contracts(facts, settings)
@@ -188,11 +188,7 @@ def _predict(
         *_contract_parts(facts, contract, settings),
         *_buyer_parts(facts, cut, fitted, tested, base, champion, settings),
     ]
-    answered = np.zeros(len(facts.ids), bool)
-    for part in parts:
-        answered[part.k] = True
-    without = np.flatnonzero(~answered)
-    parts += _prospect_parts(facts, without, cut, fitted, base, settings)
+    parts += _prospect_parts(facts, cut, fitted, base, settings)
     prediction = _prediction(run, facts, cut, parts)
     progress(f"{prediction.num_rows:,} customers scored")
 
@@ -396,8 +392,7 @@ def _churn(
 
 def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) -> Iterable[_Part]:
     """Rates of acquisition channels, where there is too little for a model."""
-    first = facts.first_day()
-    if len(cut) < _LEAST_BUYERS or first is None or facts.as_of - first < _LEAST_DAYS:
+    if _says_little(facts, cut):
         return
     _, rate = priors.segment_rates(cut, facts.channel[cut.k], len(facts.channels))
     margin = margin_rate(value, cut)
@@ -408,26 +403,29 @@ def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) ->
     )  # fmt: skip
 
 
+def _says_little(facts: Facts, cut: Cut) -> bool:
+    first = facts.first_day()
+    return len(cut) < _LEAST_BUYERS or first is None or facts.as_of - first < _LEAST_DAYS
+
+
 def _prospect_parts(
     facts: Facts,
-    without: Ints,
     cut: Cut,
     fitted: Fitted,
     base: str | None,
     settings: ClvSettings,
 ) -> Iterable[_Part]:
     """Who has no order yet but a day since which it could have come."""
-    k = without[(facts.seen[without] != UNKNOWN_DAY) & (facts.seen[without] <= facts.as_of)]
     first = facts.first_orders()
     known = (facts.seen != UNKNOWN_DAY) & (facts.seen <= facts.as_of)
     ordered = first != UNKNOWN_DAY
+    k = np.flatnonzero(known & ~ordered)
     waited = np.where(ordered, first, facts.as_of) - facts.seen
     hazards = priors.first_order_hazards(
         waited[known].astype(float), ordered[known].astype(float), facts.channel[known],
         len(facts.channels),
     )  # fmt: skip
-    too_few = len(cut) < _LEAST_BUYERS and not facts.is_contractual[ordered].any()
-    if hazards is None or not len(k) or too_few or not fitted.value.parameters:
+    if hazards is None or not len(k) or _says_little(facts, cut) or not fitted.value.parameters:
         return
     if base is not None:
         fit = fitted.orders[base]
@@ -529,7 +527,7 @@ def _told(
         "base_model": base,
         "churn_model": tested.churn,
         "churn_days": tested.churn_days,
-        "horizon_days": tested.plan.horizon,
+        "horizon_days": tested.plan.horizon if tested.plan.origins else None,
         "origins": [day_of(on).isoformat() for on in tested.plan.origins],
         "champion_rule": tested.choice.rule,
         "champion_bias": tested.choice.bias,

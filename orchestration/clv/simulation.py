@@ -52,10 +52,10 @@ def intervals(
     for start in range(0, len(kept), _ROWS):
         here = slice(start, start + _ROWS)
         given = rows.where(kept[here])
-        counts = _orders(orders, given, days, draws, rng)
+        counts = draw_orders(orders, given, days, draws, rng)
         by_orders[:, here] = _quantiles(counts)
-        by_value[:, here] = _quantiles(_values(value, given.x + 1, counts, rng))
-    return Intervals(by_orders[:, row], by_value[:, row] * _unit(value, cut)[chosen])
+        by_value[:, here] = _quantiles(draw_values(value, given.x + 1, counts, rng))
+    return Intervals(by_orders[:, row], by_value[:, row] * money_unit(value, cut)[chosen])
 
 
 def conformal_factor(given: Intervals, actual: Array) -> float:
@@ -77,7 +77,7 @@ def coverage(quantiles: Array, actual: Array) -> float:
     return float(np.mean((quantiles[0] <= actual) & (actual <= quantiles[-1])))
 
 
-def _orders(fit: Fit, given: History, days: int, draws: int, rng: np.random.Generator) -> Array:
+def draw_orders(fit: Fit, given: History, days: int, draws: int, rng: np.random.Generator) -> Array:
     """Orders within `days`, shape (rows, draws)."""
     model, size = ORDER_MODELS[fit.submodel], (len(given), draws)
     x, age = given.x[:, None], given.T[:, None]
@@ -101,8 +101,8 @@ def _orders(fit: Fit, given: History, days: int, draws: int, rng: np.random.Gene
     return alive * np.minimum(rng.poisson(rate * days), last)
 
 
-def _values(fit: Fit, orders: Array, counts: Array, rng: np.random.Generator) -> Array:
-    """What so many orders are worth, in units of `_unit`, shape of `counts`."""
+def draw_values(fit: Fit, orders: Array, counts: Array, rng: np.random.Generator) -> Array:
+    """What so many orders are worth, in units of `money_unit`, shape of `counts`."""
     if fit.submodel != gamma_gamma.NAME or not fit.parameters:
         return counts
     p, q, _ = values_of(fit.parameters, gamma_gamma.NAMES)
@@ -113,7 +113,7 @@ def _values(fit: Fit, orders: Array, counts: Array, rng: np.random.Generator) ->
     return found
 
 
-def _unit(fit: Fit, cut: Cut) -> Array:
+def money_unit(fit: Fit, cut: Cut) -> Array:
     """Gamma-Gamma: gamma + all that was spent; else the expected value of an order."""
     if not fit.parameters:
         return np.zeros(len(cut))
