@@ -109,7 +109,7 @@ def plan(first: int | None, as_of: int) -> Plan:
 
 def backtest(facts: Facts, settings: ClvSettings, former: str | None) -> Backtest:
     """All origins of the plan; `former` is the champion of the run before."""
-    planned = plan(facts.first_day(), facts.as_of)
+    planned = plan(facts.first_day, facts.as_of)
     churn_days = min(settings.churn_horizon_days, planned.horizon)
     origins = [
         one
@@ -174,7 +174,7 @@ def champion(origins: Sequence[Origin], former: str | None, bias_limit: float) -
 def learned(facts: Facts, cut: Cut, days: int, settings: ClvSettings) -> tuple[Cut, Outcome] | None:
     """An earlier cut to learn `days` ahead from, and what came after it; None where scikit-learn is
     missing or history too short."""
-    first = facts.first_day()
+    first = facts.first_day
     if not settings.use_learning or not learning.available():
         return None
     if first is None or cut.on - first < 2 * days:
@@ -197,7 +197,7 @@ def _origin(
     if len(cut) < MIN_CUSTOMERS:
         return None
     outcome = facts.outcome(cut, days)
-    fitted = fit_models(cut, coarse=True)
+    fitted = fit_models(cut, sampled=True)
     each = value_per_order(fitted.value, cut)
     forecasts = {
         name: found

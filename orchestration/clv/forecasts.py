@@ -75,10 +75,10 @@ class Fitted:
         return self.value_fits[-1]
 
 
-def fit_models(cut: Cut, coarse: bool = False) -> Fitted:
-    """Fits of repeat orders and of value; `coarse` counts in weeks, which is near enough where only
-    the ranking of models is asked, and much quicker."""
-    rows = cut.weekly if coarse else cut.statistics
+def fit_models(cut: Cut, sampled: bool = False) -> Fitted:
+    """Fits of repeat orders, on a sample of many rows if asked (a ranking of models needs no more),
+    and of value."""
+    rows = cut.sample if sampled else cut.statistics
     orders = {name: ORDER_MODELS[name].fit(rows) for name in PROBABILITY_MODELS}
     value = gamma_gamma.fit(cut.n, cut.z)
     if value.parameters:

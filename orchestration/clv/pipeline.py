@@ -171,7 +171,7 @@ def _code_hash() -> str:
 def _predict(
     facts: Facts, run: Run, settings: ClvSettings, progress: Progress, former: Former | None
 ) -> Predictions:
-    horizon = plan(facts.first_day(), facts.as_of).horizon
+    horizon = plan(facts.first_day, facts.as_of).horizon
     cut = facts.cut(facts.as_of, horizon)
     gates = readiness(facts, cut, settings)
     is_ready = all(is_met for *_, is_met in gates)
@@ -230,7 +230,7 @@ def readiness(
     facts: Facts, cut: Cut, settings: ClvSettings
 ) -> list[tuple[str, float, float, bool]]:
     """(gate, required, actual, is_met): all must be met before a model speaks for single people."""
-    first = facts.first_day()
+    first = facts.first_day
     actual = {
         "buyers": (settings.min_buyers, len(cut)),
         "history_days": (settings.min_history_days, 0 if first is None else facts.as_of - first),
@@ -404,7 +404,7 @@ def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) ->
 
 
 def _says_little(facts: Facts, cut: Cut) -> bool:
-    first = facts.first_day()
+    first = facts.first_day
     return len(cut) < _LEAST_BUYERS or first is None or facts.as_of - first < _LEAST_DAYS
 
 

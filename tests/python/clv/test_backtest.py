@@ -165,8 +165,22 @@ def test_learned_models_are_candidates_of_long_histories() -> None:
     found = backtest(Facts(given, people, AS_OF), ClvSettings(), None)
     names = {row["model_name"] for row in found.rows}
     assert {"gradient_boosting", "blend", learning.FOREST, learning.LOGISTIC} <= names
-    again = backtest(Facts(given, people, AS_OF), ClvSettings(), None)
-    assert again.rows == found.rows
+
+
+def test_learning_is_the_same_every_time() -> None:
+    pytest.importorskip("sklearn", reason="the extra ml is not installed")
+    facts = Facts(*shop(700, 900), AS_OF)
+    earlier, later = facts.cut(NOW - 100, 100), facts.cut(NOW, 100)
+    then = facts.outcome(earlier, 100)
+    orders, value = learning.boosted(earlier, then.orders, then.value, later, 1)
+    assert np.corrcoef(orders, later.n)[0, 1] > 0.3
+    again = learning.boosted(earlier, then.orders, then.value, later, 1)
+    assert (again[0] == orders).all() and (again[1] == value).all()
+    ordered = (then.orders > 0).astype(float)
+    said = learning.purchase_probabilities(earlier, ordered, later, 1)
+    assert set(said) == {learning.LOGISTIC, learning.FOREST, learning.BOOSTED_TREES}
+    assert all(((one >= 0) & (one <= 1)).all() for one in said.values())
+    assert learning.purchase_probabilities(earlier, 0 * ordered, later, 1) == {}
 
 
 def test_nobody_is_learned_from_without_history() -> None:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from planted_orders import AS_OF, CHANGES, changes, prospects, shop
 
-from orchestration.clv.cuts import Facts, day_number
+from orchestration.clv.cuts import Cut, Facts, day_number
 from orchestration.clv.schemas import EMPTY, FILES, write_empty
 from orchestration.errors import UserError
 
@@ -78,10 +78,24 @@ def test_statistics_stand_for_all_customers() -> None:
     assert rows.weight.sum() == len(cut) == 400
     for name in ("x", "t_x", "T"):
         assert getattr(rows, name)[cut.row].tolist() == getattr(cut, name).tolist()
-    weekly = cut.weekly
-    assert len(weekly) < len(rows)
-    assert weekly.weight @ weekly.x == cut.x.sum()
-    assert np.all((weekly.t_x == 0) == (weekly.x == 0)) and np.all(weekly.t_x <= weekly.T)
+    assert len(cut.sample) == len(rows)
+
+
+def test_many_rows_are_sampled_evenly() -> None:
+    size = 50_000
+    rng = np.random.default_rng(1)
+    x = rng.poisson(2, size)
+    t_x = np.where(x > 0, rng.integers(1, 700, size), 0)
+    numbers = {name: np.zeros(size, np.int64) for name in Cut.__dataclass_fields__}
+    cut = Cut(
+        **numbers
+        | {"on": 0, "window": 1, "x": x, "t_x": t_x, "T": t_x + rng.integers(0, 700, size)}
+    )
+    whole, sample = cut.statistics, cut.sample
+    assert len(whole) > 20_000 >= len(sample)
+    for name in ("x", "t_x", "T"):
+        means = [rows.weight @ getattr(rows, name) / rows.weight.sum() for rows in (whole, sample)]
+        assert means[1] == pytest.approx(means[0], rel=0.01)
 
 
 def test_content_hash_knows_rows_and_not_their_order() -> None:
