@@ -76,8 +76,9 @@ class Choice:
 @dataclass(frozen=True, eq=False)
 class Backtest:
     """`base` is the probability model whose P(alive), P(an order) and intervals are shown, `churn`
-    the model of P(an order) within the churn horizon; `curve` calibrates the latter, `factor`
-    widens intervals of value. `rows` and `deciles` are those of the files, less the run's id."""
+    the model of P(an order) within the churn horizon; `curve` calibrates the latter (None: as it
+    is, it is nearer), `factor` widens intervals of value. `rows` and `deciles` are those of the
+    files, less the run's id."""
 
     plan: Plan
     choice: Choice
@@ -124,10 +125,7 @@ def backtest(facts: Facts, settings: ClvSettings, former: str | None) -> Backtes
     base = _base(origins, choice.name)
     churn = _least_brier(origins, base)
     named = Backtest(planned, choice, base, churn, churn_days)
-    curve = metrics.calibration(
-        np.concatenate([one.churn[churn] for one in origins if churn in one.churn]),
-        np.concatenate([one.ordered for one in origins if churn in one.churn]),
-    )
+    curve, calibrated_rows = calibrated(origins, churn, churn_days)
     factor, covered, rows = _intervals(origins, base, planned.horizon, settings)
     totals = [
         float(one.outcome.value.sum() / predicted)
@@ -138,7 +136,7 @@ def backtest(facts: Facts, settings: ClvSettings, former: str | None) -> Backtes
     return Backtest(
         planned, choice, base, churn, churn_days, curve, factor, covered,
         (min(totals), max(totals)) if totals else None,
-        [*_metric_rows(origins, named), *rows],
+        [*_metric_rows(origins, named), *rows, *calibrated_rows],
         list(_decile_rows(origins, named)),
     )  # fmt: skip
 
@@ -298,6 +296,28 @@ def _intervals(
         ):
             rows.append(_row(one, days, base, measure, name, value))
     return float(np.mean(factors)), float(np.mean(covered)), rows
+
+
+def calibrated(
+    origins: Sequence[Origin], churn: str, days: int
+) -> tuple[tuple[Array, Array] | None, list[dict[str, Any]]]:
+    """The curve of all origins, if one of the other origins brings each nearer to what came."""
+    some = [one for one in origins if churn in one.churn]
+
+    def curve(given: Sequence[Origin]) -> tuple[Array, Array]:
+        said = np.concatenate([one.churn[churn] for one in given])
+        return metrics.calibration(said, np.concatenate([one.ordered for one in given]))
+
+    if len(some) < 2:
+        return None, []
+    gain, rows = 0.0, []
+    for one in some:
+        said = np.interp(one.churn[churn], *curve([other for other in some if other is not one]))
+        error = metrics.brier(said, one.ordered)
+        gain += metrics.brier(one.churn[churn], one.ordered) - error
+        totals = float(1 - one.ordered.mean()), float(1 - said.mean())
+        rows.append(_row(one, days, churn, "churn", "brier_calibrated", error, *totals))
+    return curve(some) if gain > 0 else None, rows
 
 
 def _row(

@@ -9,11 +9,12 @@ from typing import Any
 from orchestration.errors import UserError
 
 BY_ORDER, BY_ALIVE = "p_order", "p_alive"
+_LONGEST_PERIOD = 1_000
 
 
 @dataclass(frozen=True)
 class ClvSettings:
-    """What a run may be told; the defaults are those of dbt_project.yml.
+    """What a run may be told.
 
     `annual_discount_rate` is effective, 0.1 = 10 % a year. A model whose total misses by more than
     `bias_limit` in backtests is no champion. The readiness gates: so many buyers, days of history,
@@ -41,6 +42,8 @@ class ClvSettings:
     def __post_init__(self) -> None:
         if self.annual_discount_rate <= -1:
             raise UserError("The annual discount rate must be above -1; 0.1 means 10 % a year.")
+        if not 1 <= (self.contract_period_days or 1) <= _LONGEST_PERIOD:
+            raise UserError(f"A contract's period must be 1 to {_LONGEST_PERIOD} days.")
         if set(self.churn_rules.values()) - {BY_ORDER, BY_ALIVE}:
             raise UserError(f"A churn rule must be {BY_ORDER} or {BY_ALIVE}.")
 

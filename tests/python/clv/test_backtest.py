@@ -10,7 +10,7 @@ from planted_orders import AS_OF, changes, prospects, shop
 from scipy.stats import spearmanr
 
 from orchestration.clv import learning, metrics
-from orchestration.clv.backtest import backtest, champion, plan
+from orchestration.clv.backtest import backtest, calibrated, champion, plan
 from orchestration.clv.config import ClvSettings
 from orchestration.clv.cuts import Facts, day_number
 from orchestration.clv.forecasts import Forecast, candidate, fit_models, value_per_order
@@ -157,6 +157,29 @@ def test_planted_buyers_are_forecast_well() -> None:
     assert min(tops) > 2 * max(rest)
     churn = [row for row in found.rows if row["measure"] == "churn"]
     assert max(row["value"] for row in churn) < 0.2
+    # The planted model is right as it is: a curve may hardly change it.
+    mended = {
+        row["origin_on"]: row["value"] for row in churn if row["metric"] == "brier_calibrated"
+    }
+    plain = [row for row in churn if row["metric"] == "brier" and row["model_name"] == found.churn]
+    assert len(plain) == 4
+    for row in plain:
+        assert mended[row["origin_on"]] == pytest.approx(row["value"], abs=0.01)
+
+
+def test_a_curve_is_used_where_it_helps() -> None:
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(3):
+        said = rng.random(2000)
+        cut = SimpleNamespace(on=NOW)
+        ordered = (rng.random(2000) < said / 2).astype(float)
+        found.append(SimpleNamespace(cut=cut, churn={"mbg_nbd": said}, ordered=ordered))
+    curve, rows = calibrated(found, "mbg_nbd", 90)
+    assert np.interp([0.4, 0.8], *curve) == pytest.approx([0.2, 0.4], abs=0.05)
+    assert len(rows) == 3
+    found[0] = SimpleNamespace(cut=cut, churn=found[0].churn, ordered=1 - found[0].ordered)
+    assert calibrated(found[:2], "mbg_nbd", 90)[0] is None
 
 
 def test_learned_models_are_candidates_of_long_histories() -> None:

@@ -110,6 +110,11 @@ def test_missing_columns_are_named() -> None:
         Facts(CHANGES.remove(2).empty_table(), PEOPLE, AS_OF)
 
 
+def test_a_customer_twice_is_refused() -> None:
+    with pytest.raises(UserError, match="a customer twice"):
+        Facts(changes(BEFORE), pa.concat_tables([PEOPLE, PEOPLE]), AS_OF)
+
+
 def test_empty_files_have_all_columns(tmp_path: Path) -> None:
     write_empty(tmp_path)
     files = {path.stem: path for path in (tmp_path / EMPTY).iterdir()}
