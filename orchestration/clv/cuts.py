@@ -2,7 +2,9 @@
 
 `day_changes` says of each customer's order day on which day what about it became known, so that
 any day in the past can be seen as it was then: nothing that was learned later (an order, a refund,
-a cancellation, a payment) is in it. Days are counted from 1970-01-01.
+a cancellation, a payment) is in it. A refund without an order has no order day and lowers what its
+customer spent. An order without an exchange rate is an order of unknown value. Days are counted
+from 1970-01-01.
 """
 
 from __future__ import annotations
@@ -41,13 +43,20 @@ _STATE = """
     select
         k,
         order_day,
-        sum(value) as value,
+        case when count(*) = count(value) then sum(value) end as value,
         case when count(*) = count(margin) then sum(margin) end as margin
     from change
     where known <= {known} and order_day > {after} and order_day <= {until}
     group by k, order_day
     having sum(orders) > 0
 """
+_WITHOUT_ORDER = """
+    union all
+    select k, null as order_day, value, margin
+    from change
+    where known <= {known} and known > {after} and order_day is null
+"""
+_EVER = -(10**6)
 
 
 def day_number(day: date) -> int:
@@ -65,9 +74,10 @@ class Cut:
     """Customers with a valid order as known on day `on`, in the order of their ids.
 
     Arrays of shape (customers,): `k` is the position in `Facts.ids`; `x` repeat order days, `t_x`
-    days from first to last, `T` days from first to the cut, `n` order days of mean value `z`;
-    `margin` is summed over the `margin_days` whose cost was known. Last window: the orders and
-    value of the last `window` days.
+    days from first to last, `T` days from first to the cut; `n` order days, `value_days` of them of
+    known value, which is `value` in all and `z` on the mean; `margin` is summed over the
+    `margin_days` whose cost was known, and `margin_value` the value of these. Last window: the
+    orders and value of the last `window` days.
     """
 
     on: int
@@ -77,6 +87,7 @@ class Cut:
     t_x: Ints
     T: Ints
     n: Ints
+    value_days: Ints
     value: Array
     margin: Array
     margin_value: Array
@@ -91,8 +102,8 @@ class Cut:
 
     @property
     def z(self) -> Array:
-        """Mean value of an order day, at most 0 where refunds ate it."""
-        return self.value / self.n
+        """Mean value of an order day, at most 0 where refunds ate it, 0 where none is known."""
+        return self.value / np.maximum(self.value_days, 1)
 
     @property
     def since_last(self) -> Ints:
@@ -211,29 +222,31 @@ class Facts:
     @cached_property
     def first_day(self) -> int | None:
         """The first order day that is valid as of now."""
-        state = _STATE.format(known=self.as_of, after=-(10**6), until=self.as_of)
+        state = _STATE.format(known=self.as_of, after=_EVER, until=self.as_of)
         return self._con.execute(f"select min(order_day) from ({state})").fetchone()[0]
 
     def cut(self, on: int, window: int = 365, contractual: bool = False) -> Cut:
         """Customers without (or with) a contract as known on day `on`."""
-        state = _STATE.format(known=on, after=-(10**6), until=on)
+        state = (_STATE + _WITHOUT_ORDER).format(known=on, after=_EVER, until=on)
         found = self._numbers(
             f"""
             select
                 k,
-                count(*) as n,
+                count(order_day) as n,
+                count(value) filter (order_day is not null) as value_days,
                 min(order_day) as first_day,
                 max(order_day) as last_day,
-                sum(value) as value,
+                coalesce(sum(value), 0) as value,
                 coalesce(sum(margin), 0) as margin,
                 coalesce(sum(value) filter (margin is not null), 0) as margin_value,
-                count(margin) as margin_days,
+                count(margin) filter (order_day is not null) as margin_days,
                 count(*) filter (order_day > {on - window}) as window_orders,
                 coalesce(sum(value) filter (order_day > {on - window}), 0) as window_value,
                 count(*) filter (order_day > {on - NEW_DAYS}) as new_orders,
                 count(*) filter (order_day > {on - RECENT_DAYS}) as recent_orders
             from ({state})
             group by k
+            having count(order_day) > 0
             order by k
             """
         )
@@ -241,7 +254,15 @@ class Facts:
         found = {name: column[kept] for name, column in found.items()}
         whole = {
             name: found[name].astype(np.int64)
-            for name in ("k", "n", "margin_days", "window_orders", "new_orders", "recent_orders")
+            for name in (
+                "k",
+                "n",
+                "value_days",
+                "margin_days",
+                "window_orders",
+                "new_orders",
+                "recent_orders",
+            )
         }
         first, last = found["first_day"].astype(np.int64), found["last_day"].astype(np.int64)
         money = {
@@ -253,10 +274,14 @@ class Facts:
     def outcome(self, cut: Cut, days: int) -> Outcome:
         """The `days` after a cut, as known at their end."""
         end = cut.on + days
-        state = _STATE.format(known=end, after=cut.on, until=end)
+        state = (_STATE + _WITHOUT_ORDER).format(known=end, after=cut.on, until=end)
         found = self._numbers(
             f"""
-            select k, count(*) as orders, sum(value) as value, min(order_day) as first_day
+            select
+                k,
+                count(order_day) as orders,
+                coalesce(sum(value), 0) as value,
+                coalesce(min(order_day), {10**6}) as first_day
             from ({state})
             group by k
             order by k
@@ -266,7 +291,7 @@ class Facts:
         orders, value = np.zeros(len(self.ids)), np.zeros(len(self.ids))
         first = np.full(len(self.ids), np.inf)
         orders[at], value[at] = found["orders"], found["value"]
-        first[at] = found["first_day"] - cut.on
+        first[at] = np.where(found["orders"] > 0, found["first_day"] - cut.on, np.inf)
         return Outcome(orders[cut.k], value[cut.k], first[cut.k])
 
     def orders_between(self, after: int, until: int) -> Ints:
@@ -279,7 +304,7 @@ class Facts:
 
     def first_orders(self) -> Ints:
         """Day of the first valid order of everybody as known now, -1 without one; shape (ids,)."""
-        state = _STATE.format(known=self.as_of, after=-(10**6), until=self.as_of)
+        state = _STATE.format(known=self.as_of, after=_EVER, until=self.as_of)
         found = self._numbers(
             f"select k, min(order_day) as first_day from ({state}) group by k order by k"
         )

@@ -80,17 +80,17 @@ def fit_models(cut: Cut, sampled: bool = False) -> Fitted:
     and of value."""
     rows = cut.sample if sampled else cut.statistics
     orders = {name: ORDER_MODELS[name].fit(rows) for name in PROBABILITY_MODELS}
-    value = gamma_gamma.fit(cut.n, cut.z)
+    value = gamma_gamma.fit(cut.value_days, cut.z)
     if value.parameters:
         return Fitted(orders, (value,))
-    return Fitted(orders, (value, gamma_gamma.fit_credibility(cut.n, cut.z)))
+    return Fitted(orders, (value, gamma_gamma.fit_credibility(cut.value_days, cut.z)))
 
 
 def value_per_order(value: Fit, cut: Cut) -> Array:
     """Expected net sales of an order day, shape (customers,); 0 where nobody ever paid."""
     if not value.parameters:
         return np.zeros(len(cut))
-    return gamma_gamma.expected_value(value, cut.n, cut.z)
+    return gamma_gamma.expected_value(value, cut.value_days, cut.z)
 
 
 def margin_rate(value: Fit, cut: Cut) -> tuple[float, Array] | None:

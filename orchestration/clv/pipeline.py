@@ -40,6 +40,7 @@ from orchestration.clv.forecasts import (
     p_order,
     rate_scores,
     rates,
+    steady_discount,
     value_per_order,
 )
 from orchestration.clv.history import Array
@@ -122,8 +123,10 @@ def predict(
 
     `day_changes` and `prospects` are Arrow tables or DuckDB relations with the columns of
     `cuts.CHANGE_COLUMNS` and `cuts.PROSPECT_COLUMNS`; `former` is the run before
-    (`monitoring.read_former`). Money is in the currency of the input, revenue net of refunds and
-    without discounting. Raises UserError for missing columns.
+    (`monitoring.read_former`). Money is in the currency of the input. Revenue is net of refunds and
+    without discounting; margin is contribution margin, or net sales where no cost is known at all
+    (`margin_mode` 'revenue' in the run's config; expected_margin is then NULL). The interval is
+    that of discounted_margin_365. Raises UserError for missing columns.
     """
     settings = settings or ClvSettings()
     facts = Facts(day_changes, prospects, as_of)
@@ -189,7 +192,8 @@ def _predict(
         *_buyer_parts(facts, cut, fitted, tested, base, champion, settings),
     ]
     parts += _prospect_parts(facts, cut, fitted, base, settings)
-    prediction = _prediction(run, facts, cut, parts)
+    discount = steady_discount(HORIZONS[-1], settings.annual_discount_rate)
+    prediction = _prediction(run, facts, cut, parts, discount)
     progress(f"{prediction.num_rows:,} customers scored")
 
     fits = [*fitted.orders.values(), *fitted.value_fits]
@@ -285,7 +289,7 @@ def _contract_parts(
     if contract is None:
         return
     cut, found = contract
-    value = gamma_gamma.fit_credibility(cut.n, cut.z)
+    value = gamma_gamma.fit_credibility(cut.value_days, cut.z)
     if found.scores is None:
         yield from _segment_parts(facts, cut, value, settings)
         return
@@ -447,8 +451,10 @@ def _prospect_parts(
     yield _Part(k, CHANNEL, CHANNEL_NAME, scores, each, margin and margin[0])
 
 
-def _prediction(run: Run, facts: Facts, cut: Cut, parts: Iterable[_Part]) -> pa.Table:
-    """One row per customer, in the order of their ids."""
+def _prediction(
+    run: Run, facts: Facts, cut: Cut, parts: Iterable[_Part], discount: float
+) -> pa.Table:
+    """One row per customer, in the order of their ids; `discount` is that of steady orders."""
     size = len(facts.ids)
     numbers = {
         name: np.full(size, np.nan)
@@ -472,18 +478,26 @@ def _prediction(run: Run, facts: Facts, cut: Cut, parts: Iterable[_Part]) -> pa.
             numbers[f"p_order_{days}"][k] = scores.p_order[at]
             numbers[f"expected_orders_{days}"][k] = scores.orders[at]
             numbers[f"expected_revenue_{days}"][k] = revenue
+            # Where no cost is known, net sales stand for margin in what is discounted.
+            worth = part.each if part.rate is None else part.each * part.rate
+            numbers[f"discounted_margin_{days}"][k] = scores.discounted[at] * worth
             if part.rate is not None:
-                margin = part.each * part.rate
-                numbers[f"expected_margin_{days}"][k] = scores.orders[at] * margin
-                numbers[f"discounted_margin_{days}"][k] = scores.discounted[at] * margin
+                numbers[f"expected_margin_{days}"][k] = scores.orders[at] * worth
         numbers["p_alive"][k] = scores.p_alive
         numbers["expected_next_order_on"][k] = facts.as_of + np.ceil(scores.next_days)
         if part.churn is not None:
             numbers["churn_probability"][k] = part.churn
             texts["churn_rule"][k] = part.rule
         if part.spread is not None:
+            # Net sales were drawn, discounted margin is shown: each customer's own share of them.
+            share = np.full(len(k), discount)
+            np.divide(
+                scores.discounted[-1], scores.orders[-1], out=share, where=scores.orders[-1] > 0
+            )
+            share *= 1.0 if part.rate is None else part.rate
+            ends = np.sort(part.spread.value * share, axis=0)
             for at, name in enumerate(("p05_365", "p50_365", "p95_365")):
-                numbers[name][k] = part.spread.value[at]
+                numbers[name][k] = ends[at]
             numbers["orders_p05_365"][k] = part.spread.orders[0]
             numbers["orders_p95_365"][k] = part.spread.orders[-1]
     columns: dict[str, Any] = {

@@ -114,12 +114,14 @@ def draw_values(fit: Fit, orders: Array, counts: Array, rng: np.random.Generator
 
 
 def money_unit(fit: Fit, cut: Cut) -> Array:
-    """Gamma-Gamma: gamma + all that was spent; else the expected value of an order."""
+    """Gamma-Gamma: gamma + all that was spent, unknown values being as the known ones or as
+    everybody's; else the expected value of an order."""
     if not fit.parameters:
         return np.zeros(len(cut))
     if fit.submodel != gamma_gamma.NAME:
-        return gamma_gamma.expected_value(fit, cut.n, cut.z)
-    return fit.parameters["gamma"] + np.maximum(cut.value, 0.0)
+        return gamma_gamma.expected_value(fit, cut.value_days, cut.z)
+    each = np.where(cut.value_days > 0, np.maximum(cut.z, 0.0), gamma_gamma.prior(fit)[0])
+    return fit.parameters["gamma"] + cut.n * each
 
 
 def _quantiles(draws: Array) -> Array:

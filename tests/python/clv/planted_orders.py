@@ -38,10 +38,10 @@ def changes(rows: list[tuple]) -> pa.Table:
         [
             {
                 "customer_id": who,
-                "order_day_on": AS_OF - timedelta(days=int(day)),
+                "order_day_on": None if day is None else AS_OF - timedelta(days=int(day)),
                 "known_on": AS_OF - timedelta(days=int(known)),
                 "order_delta": orders,
-                "net_sales_delta": Decimal(str(value)),
+                "net_sales_delta": None if value is None else Decimal(str(value)),
                 "margin_delta": None if margin is None else Decimal(str(margin)),
             }
             for who, day, known, orders, value, margin in rows

@@ -29,6 +29,7 @@ LEAKS = {
     "cancellation": ("b", 250, 50, -1, -80, -30),
     "late payment": ("b", 240, 90, 1, 60, 25),
     "price adjustment": ("a", 300, 40, 0, 0, -10),
+    "refund without an order": ("a", None, 60, 0, -10, -10),
     "order booked ahead": ("a", 95, 120, 1, 70, 30),
 }
 
@@ -60,6 +61,32 @@ def test_margin_of_a_day_is_known_wholly_or_not() -> None:
     cut = Facts(changes(rows), PEOPLE, AS_OF).cut(NOW)
     assert cut.margin_days.tolist() == [2, 1]
     assert cut.margin_value.tolist() == [150.0, 80.0]
+
+
+def test_refunds_without_an_order_lower_value() -> None:
+    rows = [
+        *BEFORE,
+        ("a", None, 150, 0, -30, -30),
+        ("d", None, 150, 0, -5, -5),
+        ("a", None, 50, 0, -8, -8),
+    ]
+    facts = Facts(changes(rows), PEOPLE, AS_OF)
+    cut = facts.cut(NOW - 100)
+    assert (cut.n.tolist(), cut.value.tolist(), cut.margin.tolist()) == (
+        [2, 1],
+        [120, 80],
+        [30, 30],
+    )
+    then = facts.outcome(cut, 100)
+    assert (then.orders.tolist(), then.value.tolist()) == ([0, 0], [-8, 0])
+    assert np.isinf(then.first).all()
+
+
+def test_unknown_value_is_not_zero() -> None:
+    rows = [*BEFORE, ("a", 150, 150, 1, None, None), ("c", 150, 150, 1, None, None)]
+    cut = Facts(changes(rows), PEOPLE, AS_OF).cut(NOW)
+    assert (cut.n.tolist(), cut.value_days.tolist()) == ([3, 1, 1], [2, 1, 0])
+    assert cut.z.tolist() == [75, 80, 0]
 
 
 def test_outcome_is_what_was_known_at_its_end() -> None:
