@@ -145,10 +145,12 @@ def champion(origins: Sequence[Origin], former: str | None, bias_limit: float) -
     """The lowest absolute error of value among those whose total is within the limit; of equals
     the simpler; the former champion unless it is beaten on two origins."""
     errors, biases = {}, {}
-    for name in SIMPLEST_FIRST:
-        some = [one for one in origins if name in one.forecasts]
-        if len(some) < 2:
-            continue
+    seen = {name: [one for one in origins if name in one.forecasts] for name in SIMPLEST_FIRST}
+    seen = {name: some for name, some in seen.items() if len(some) >= 2}
+    # On the same origins if there are two: one that is hard for all must not count for some only.
+    common = [one for one in origins if all(name in one.forecasts for name in seen)]
+    for name, own in seen.items():
+        some = common if len(common) >= 2 else own
         # Origins differ in level: each counts by the error of the same rule of thumb on it.
         relative = [_mae(one, name) / (_mae(one, MEAN_RATE) or 1) for one in some]
         errors[name] = float(np.mean(relative))

@@ -128,6 +128,13 @@ def test_a_candidate_of_one_origin_is_none() -> None:
     assert chosen(found) == ("mbg_nbd", "lowest_error")
 
 
+def test_candidates_are_compared_on_the_same_origins() -> None:
+    found = origins({"mean_rate": [30, 30, 30], "mbg_nbd": [12, 12, 20], "pareto_nbd": [14, 14, 0]})
+    assert chosen(found) == ("pareto_nbd", "lowest_error")
+    del found[2].forecasts["mbg_nbd"]
+    assert chosen(found) == ("mbg_nbd", "lowest_error")
+
+
 def test_forecasts_of_an_origin_know_nothing_later() -> None:
     given, people = shop(300, 700)
     late = changes([("c00001", 20, 20, 3, 900, 1), ("c00003", 500, 40, 0, -70, -70)])
