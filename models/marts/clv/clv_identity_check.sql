@@ -1,5 +1,6 @@
--- One row per customer on as_of: each realised CLV formula against its parts, added up again on a second path.
--- Formula A must be net sales less both costs, formula C net sales less acquisition, formula B times the years the gross profit.
+-- One row per customer on as_of: each CLV formula against its parts, added up again on a second path.
+-- Formula A must be net sales less both costs, formula C net sales less acquisition, formula B times the years the gross profit;
+-- the expected forms take the net sales of the years observed for every year expected.
 -- Measured against its own factors a formula could not fail, so the parts come from core's order state and the spend rows.
 -- A formula that is NULL because a cost is not landed is compared without that cost's part: NULL must meet NULL.
 with
@@ -22,6 +23,9 @@ parts as (
         clv.clv_formula_a_realised,
         clv.clv_formula_b_per_year,
         clv.clv_formula_c_realised,
+        clv.clv_formula_a_expected,
+        clv.clv_formula_c_expected,
+        cast(clv.expected_years as double) as expected_years,
         coalesce(sales.net_sales_amount, 0) as net_sales_amount,
         case when clv.cac_basis not in ('not_landed', 'before_spend') then coalesce(costs.acquisition_amount, 0) end
             as acquisition_amount,
@@ -33,12 +37,13 @@ parts as (
     left join {{ ref('int_clv__check_costs') }} as costs on clv.customer_id = costs.customer_id
 ),
 
-expected as (
+compared as (
     select
         *,
-        net_sales_amount - acquisition_amount - maintenance_amount as formula_a_expected,
-        net_sales_amount - acquisition_amount as formula_c_expected,
-        clv_formula_b_per_year * years_observed as formula_b_profit
+        net_sales_amount - acquisition_amount - maintenance_amount as realised_net_of_costs,
+        net_sales_amount - acquisition_amount as realised_net_of_acquisition,
+        clv_formula_b_per_year * years_observed as formula_b_profit,
+        cast(net_sales_amount as double) * expected_years / nullif(years_observed, 0) - acquisition_amount as expected_net_of_acquisition
     from parts
 ),
 
@@ -51,10 +56,13 @@ final as (
         cast(acquisition_amount as decimal(18,4)) as acquisition_amount,
         cast(maintenance_amount as decimal(18,4)) as maintenance_amount,
         cast(profit_amount as decimal(18,4)) as profit_amount,
-        cast({{ difference('clv_formula_a_realised', 'formula_a_expected') }} as decimal(18,4)) as formula_a_difference,
+        cast({{ difference('clv_formula_a_realised', 'realised_net_of_costs') }} as decimal(18,4)) as formula_a_difference,
         cast({{ difference('formula_b_profit', 'profit_amount') }} as decimal(18,4)) as formula_b_difference,
-        cast({{ difference('clv_formula_c_realised', 'formula_c_expected') }} as decimal(18,4)) as formula_c_difference
-    from expected
+        cast({{ difference('clv_formula_c_realised', 'realised_net_of_acquisition') }} as decimal(18,4)) as formula_c_difference,
+        cast({{ difference('clv_formula_a_expected', '(expected_net_of_acquisition - maintenance_amount)') }} as decimal(18,4))
+            as formula_a_expected_difference,
+        cast({{ difference('clv_formula_c_expected', 'expected_net_of_acquisition') }} as decimal(18,4)) as formula_c_expected_difference
+    from compared
 )
 
 select * from final
