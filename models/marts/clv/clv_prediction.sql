@@ -55,6 +55,7 @@ final as (
         cast(ranked.orders_p95_365 as decimal(18,6)) as orders_p95_365d,
         cast(ranked.expected_next_order_on as date) as expected_next_order_on,
         cast(ranked.churn_probability as decimal(18,6)) as churn_probability,
+        cast(ranked.churn_rule as string) as churn_rule,
         case when ranked.discounted_margin_365 is not null then {{ share('ranked.reached_count', 'ranked.valued_count') }} end
             as value_rank_rate,
         cast(case
