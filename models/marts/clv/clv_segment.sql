@@ -1,7 +1,8 @@
 -- One row per segment of buyers on as_of: what its customers have been worth and are predicted to be worth.
 -- Every buyer is in one segment of each type; who lacks the attribute is in the segment unknown. A segment of fewer than 30
--- customers shows no figure. Old customers have had more time to spend, so the standardised mean weighs each band of tenure as
--- all buyers have it. Descriptive: people of a segment differ in more than the attribute.
+-- customers shows no figure, nor does the next larger one where that is the only one of its type, since the total would tell.
+-- Old customers have had more time to spend, so the standardised mean weighs each band of tenure as all buyers have it.
+-- Descriptive: people of a segment differ in more than the attribute.
 {%- set types = ['all_buyers', 'age_band', 'gender', 'region', 'channel', 'category', 'tier', 'stage'] %}
 {%- set figures = [
     'mean_margin_amount', 'median_margin_amount', 'standardised_margin_amount', 'mean_net_sales_amount', 'aov_amount', 'mean_cac_amount',
@@ -107,7 +108,7 @@ summed as (
         max(as_of) as as_of,
         max(currency) as currency,
         count(*) as customer_count,
-        count(*) >= 30 as is_shown,
+        count(*) < 30 as is_small,
         avg(cast(gross_profit_lifetime as double)) as mean_margin_amount,
         median(cast(gross_profit_lifetime as double)) as median_margin_amount,
         avg(cast(net_sales_amount as double)) as mean_net_sales_amount,
@@ -128,7 +129,13 @@ measured as (
         standardised.standardised_margin_amount,
         cast(summed.predicted_value_365d as double) * band.low_ratio as predicted_low_365d,
         cast(summed.predicted_value_365d as double) * band.high_ratio as predicted_high_365d,
-        sum(summed.predicted_value_365d) over (partition by summed.segment_type) as all_predicted_365d
+        sum(summed.predicted_value_365d) over (partition by summed.segment_type) as all_predicted_365d,
+        not summed.is_small and (
+            sum(case when summed.is_small then 1 else 0 end) over (partition by summed.segment_type) <> 1
+            or row_number() over (
+                partition by summed.segment_type order by summed.customer_count asc nulls last, summed.segment_value asc nulls last
+            ) <> 2
+        ) as is_shown
     from summed
     inner join standardised on summed.segment_type = standardised.segment_type and summed.segment_value = standardised.segment_value
     cross join band
