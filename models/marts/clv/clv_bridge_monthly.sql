@@ -65,14 +65,14 @@ weighed as (
             when method = 'lmdi'
                 then
                     cast(value_amount - previous_value_amount as double)
-                    / ln(cast(value_amount as double) / cast(previous_value_amount as double))
+                    / nullif(ln(cast(value_amount as double) / nullif(cast(previous_value_amount as double), 0)), 0)
         end as value_weight,
         case
             when method = 'midpoint' and net_sales_amount = previous_net_sales_amount then cast(net_sales_amount as double)
             when method = 'midpoint'
                 then
                     cast(net_sales_amount - previous_net_sales_amount as double)
-                    / ln(cast(net_sales_amount as double) / cast(previous_net_sales_amount as double))
+                    / nullif(ln(cast(net_sales_amount as double) / nullif(cast(previous_net_sales_amount as double), 0)), 0)
         end as sales_weight
     from judged
 ),
@@ -82,13 +82,14 @@ parts as (
         *,
         {% for factor in factors[1:4] -%}
         case
-            when method = 'lmdi' then value_weight * ln({{ factor }} / previous_{{ factor }})
-            when method = 'midpoint' then sales_weight * ln({{ factor }} / previous_{{ factor }}) * (margin + previous_margin) / 2
+            when method = 'lmdi' then value_weight * ln({{ factor }} / nullif(previous_{{ factor }}, 0))
+            when method = 'midpoint'
+                then sales_weight * ln({{ factor }} / nullif(previous_{{ factor }}, 0)) * (margin + previous_margin) / 2
             when method = 'all_customers' then 0
         end as {{ factor }}_part,
         {% endfor -%}
         case
-            when method = 'lmdi' then value_weight * ln(margin / previous_margin)
+            when method = 'lmdi' then value_weight * ln(margin / nullif(previous_margin, 0))
             when method = 'midpoint'
                 then cast(net_sales_amount + previous_net_sales_amount as double) / 2 * (margin - previous_margin)
             when method = 'all_customers' then 0

@@ -77,7 +77,7 @@ survival as (
         max(at_risk_count) as entry_count,
         least(max(days_watched), 365) as horizon_days,
         sum(case
-            when days_watched <= 365 then ln(greatest(cast(at_risk_count - lost_count as double), 0.5) / at_risk_count)
+            when days_watched <= 365 then ln(greatest(cast(at_risk_count - lost_count as double), 0.5) / nullif(at_risk_count, 0))
             else 0
         end) as log_survival
     from curves
