@@ -459,7 +459,7 @@ def _prediction(
     numbers = {
         name: np.full(size, np.nan)
         for name, kind in zip(PREDICTION_SCHEMA.names, PREDICTION_SCHEMA.types, strict=True)
-        if kind in (pa.float64(), pa.int64(), pa.date32())
+        if kind in (pa.float64(), pa.int64(), pa.date32()) and name != "as_of"
     }
     texts = {
         name: np.full(size, None, object)
