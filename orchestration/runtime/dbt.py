@@ -200,6 +200,14 @@ def load_manifest(target: Path) -> dict[str, Any]:
     return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
 
 
+def compiled_sql(target: Path, node: Mapping[str, Any]) -> str:
+    """SQL of a model as it was built; a manifest holds that of the last part only."""
+    if "compiled_code" in node:
+        return node["compiled_code"]
+    file = target / "compiled" / node["package_name"] / node["original_file_path"]
+    return file.read_text(encoding="utf-8")
+
+
 def public_models(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The models that readers get (`access: public`), by name."""
     return sorted(

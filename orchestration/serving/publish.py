@@ -116,7 +116,7 @@ def _write(
         for node in sorted(public, key=lambda model: _is_published_as_view(model)):
             table = f"fresh.main.{name(node['alias'])}"
             if _is_published_as_view(node):
-                _create_view(connection, node, public)
+                _create_view(connection, node, compiled_sql(paths.target, node), public)
             else:
                 connection.execute(
                     f"create table {table} as select * from warehouse.{relations[node['name']]}"
@@ -149,13 +149,13 @@ def _is_published_as_view(node: Mapping[str, Any]) -> bool:
 def _create_view(
     connection: duckdb.DuckDBPyConnection,
     node: Mapping[str, Any],
+    sql: str,
     public: Sequence[Mapping[str, Any]],
 ) -> None:
     """A model with `meta: {published_as: view}`, over the published tables in place of its inputs.
 
     For what grows with every day that is looked at: its rows are made when somebody asks for them.
     """
-    sql = node["compiled_code"]
     for model in public:
         sql = sql.replace(model["relation_name"], f"main.{name(model['alias'])}")
     # A view finds its tables by the file that it is in, under whatever name that is attached.
