@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 
 from orchestration.landing.durable import replacing, sync_dir
-from orchestration.runtime.dbt import load_manifest, public_models
+from orchestration.runtime.dbt import compiled_sql, load_manifest, public_models
 from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.record import BuildRecord
 from orchestration.runtime.settings import project_version
