@@ -23,10 +23,14 @@
   {{- return(columns + ['birth_date_conflict_count']) -}}
 {% endmacro %}
 
-{# Tags that an account's version states in its member `tags`, of `extra` itself or of what a channel adds there; '' for none. One
+{# Tags that an account's version states in the member `tags`, of `extra` itself or of what its channel adds there; '' for none. One
    version tells all tags: who had one before has it no more. #}
 {% macro source_tags(extra) %}
-  {{- return("coalesce(" ~ [json_str(extra, 'tags'), json_str(json_str(extra, 'crm'), 'tags'), json_str(json_str(extra, 'shopify'), 'tags')] | join(', ') ~ ", '')") -}}
+  {%- set places = [json_str(extra, 'tags')] -%}
+  {%- for channel, entities in setting('channels').items() if 'account' in entities and channel != 'direct' -%}
+    {%- do places.append(json_str(json_str(extra, channel), 'tags')) -%}
+  {%- endfor -%}
+  {{- return("coalesce(" ~ places | join(', ') ~ ", '')") -}}
 {% endmacro %}
 
 {# How much a stated value says, as SQL: 2 whole, 1 masked or doubtful (stands only while nothing whole is known), 0 nothing.

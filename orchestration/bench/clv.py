@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from orchestration.bench.child import THREADS, Measured, measure
-from orchestration.bench.figures import Figure, check_writable, table, write_json
-from orchestration.errors import UserError
+from orchestration.bench.child import Measured, measure
+from orchestration.bench.figures import Figure, check_request, show
 from orchestration.runtime.progress import TerminalProgress
 
 FEWEST, MOST = 10_000, 10_000_000
@@ -54,10 +53,7 @@ def bench_clv(customers: int, json_file: Path | None, out: TextIO) -> bool:
 
     Raises UserError for a number of customers or a file that cannot be.
     """
-    if not FEWEST <= customers <= MOST:
-        raise UserError(f"--customers must lie between {FEWEST:,} and {MOST:,}, not {customers:,}.")
-    if json_file:
-        check_writable(json_file)
+    check_request("--customers", customers, FEWEST, MOST, json_file)
     progress = TerminalProgress(out)
     contest = Contest()
     with tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder:
@@ -86,13 +82,8 @@ def bench_clv(customers: int, json_file: Path | None, out: TextIO) -> bool:
             for name, models in contest.likelihoods.items():
                 step.say(f"{name}: orders {models['orders']:,.3f}, value {models['value']:,.3f}")
     figures = _figures(contest, rows)
-    print(f"\n{table(figures)}\n", file=out)
     wrong = _disagreements(contest)
-    for sentence in (*_remarks(contest), *wrong):
-        print(sentence, file=out)
-    if json_file:
-        write_json(json_file, figures, THREADS)
-        print(f"Written to {json_file}.", file=out)
+    show(figures, (*_remarks(contest), *wrong), json_file, out)
     return not wrong
 
 

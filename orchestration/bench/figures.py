@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from orchestration.bench.child import THREADS
 from orchestration.errors import UserError
 from orchestration.runtime.settings import project_version
 
@@ -47,7 +48,7 @@ class Figure:
         return bool(_HOLDS[sign](self.value, float(limit)))
 
 
-def table(figures: Sequence[Figure]) -> str:
+def _table(figures: Sequence[Figure]) -> str:
     """The figures as lines of a table."""
     words = {True: "yes", False: "NO", None: ""}
     rows = [("figure", "value", "unit", "bound", "holds")]
@@ -67,19 +68,38 @@ def _short(value: float) -> str:
     return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
-def check_writable(file: Path) -> None:
-    """Refuse a place for the JSON before the benchmark has taken its minutes."""
+def check_request(option: str, number: int, fewest: int, most: int, json_file: Path | None) -> None:
+    """Refuse a size or a place for the JSON before the benchmark has taken its minutes."""
+    if not fewest <= number <= most:
+        raise UserError(f"{option} must lie between {fewest:,} and {most:,}, not {number:,}.")
+    if json_file:
+        _check_writable(json_file)
+
+
+def show(
+    figures: Sequence[Figure], sentences: Sequence[str], json_file: Path | None, out: TextIO
+) -> None:
+    """Print the table and what else is to be said; write the JSON if there is a place for it."""
+    print(f"\n{_table(figures)}\n", file=out)
+    for sentence in sentences:
+        print(sentence, file=out)
+    if json_file:
+        _write_json(json_file, figures)
+        print(f"Written to {json_file}.", file=out)
+
+
+def _check_writable(file: Path) -> None:
     if file.is_dir() or not os.access(file if file.exists() else file.absolute().parent, os.W_OK):
         raise UserError(
             f"--json: {file} cannot be written; name a file in a folder that exists and is yours."
         )
 
 
-def write_json(file: Path, figures: Sequence[Figure], threads: int) -> None:
+def _write_json(file: Path, figures: Sequence[Figure]) -> None:
     """Write the documented shape: machine, versions, figures."""
     found = {
-        "machine": machine(threads),
-        "versions": versions(),
+        "machine": _machine(),
+        "versions": _versions(),
         "figures": [
             {
                 "name": figure.name,
@@ -94,19 +114,19 @@ def write_json(file: Path, figures: Sequence[Figure], threads: int) -> None:
     file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
-def machine(threads: int) -> dict[str, Any]:
+def _machine() -> dict[str, Any]:
     """What the benchmark ran on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "system": platform.system(),
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
-        "threads": threads,
+        "threads": THREADS,
         "memory_gib": round(memory / 2**30, 1),
     }
 
 
-def versions() -> dict[str, str]:
+def _versions() -> dict[str, str]:
     """Versions of the project and of what it was compared with."""
     found = {"perennial": project_version(), "python": platform.python_version()}
     for package in _PACKAGES:

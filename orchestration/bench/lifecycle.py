@@ -24,8 +24,7 @@ from sqlglot import exp
 
 from orchestration.bench import lifecycle_facts
 from orchestration.bench.child import THREADS, measure
-from orchestration.bench.figures import Figure, check_writable, table, write_json
-from orchestration.errors import UserError
+from orchestration.bench.figures import Figure, check_request, show
 from orchestration.runtime.dbt import EXECUTABLE, FLAGS, environment
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 from orchestration.runtime.progress import TerminalProgress
@@ -46,10 +45,7 @@ def bench_lifecycle(customers: int, json_file: Path | None, out: TextIO) -> bool
 
     Raises UserError for a number of customers or a file that cannot be.
     """
-    if not FEWEST <= customers <= MOST:
-        raise UserError(f"--customers must lie between {FEWEST:,} and {MOST:,}, not {customers:,}.")
-    if json_file:
-        check_writable(json_file)
+    check_request("--customers", customers, FEWEST, MOST, json_file)
     progress = TerminalProgress(out)
     with tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder:
         with progress.step("facts") as step:
@@ -70,10 +66,7 @@ def bench_lifecycle(customers: int, json_file: Path | None, out: TextIO) -> bool
             step.say(f"{again['seconds']:.1f} s once more")
         models["seconds"] = max(models["seconds"], again["seconds"])
     figures = _figures(models, spine)
-    print(f"\n{table(figures)}\n", file=out)
-    if json_file:
-        write_json(json_file, figures, THREADS)
-        print(f"Written to {json_file}.", file=out)
+    show(figures, (), json_file, out)
     return spine["differing"] == 0
 
 

@@ -65,6 +65,10 @@ class Warehouse:
     def replace(self, relation: str, sql: str) -> None:
         """Put the rows of a query, which may read the relation itself, in its place."""
         self.connection.execute(f"create temp table kept as {sql}")
-        self.connection.execute(f"drop view if exists {relation}")
-        self.connection.execute(f"create or replace table {relation} as from kept")
+        is_view = self.connection.execute(
+            "select count(*) from duckdb_views() where schema_name || '.' || view_name = ?",
+            [relation],
+        ).fetchone()[0]
+        self.connection.execute(f"drop {'view' if is_view else 'table'} {relation}")
+        self.connection.execute(f"create table {relation} as from kept")
         self.connection.execute("drop table kept")

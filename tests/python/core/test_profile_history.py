@@ -46,7 +46,7 @@ MODELS = ("int_core__account_states", "dim_customer_history")
 RECORD_COLUMNS = (
     "source_system varchar, source_record_id varchar, registered_at timestamp, created_at timestamp, updated_at timestamp, "
     "loaded_at timestamp, is_deleted boolean, is_test boolean, gender varchar, birth_date date, country varchar, "
-    "province varchar, city varchar, level_code varchar, business_unit varchar, outcome varchar"
+    "province varchar, city varchar, level_code varchar, business_unit varchar, outcome varchar, extra varchar"
 )
 
 
@@ -264,7 +264,9 @@ def _built(
         )
         connection.execute(f"create table core.int_unified__account_records ({RECORD_COLUMNS})")
         frame = pd.DataFrame(rows, dtype=object)
-        connection.execute("insert into core.int_unified__account_records select * from frame")
+        connection.execute(
+            "insert into core.int_unified__account_records select *, null from frame"
+        )
         connection.execute(f"create table core.int_core__as_of as select date '{AS_OF}' as as_of")
         connection.execute(
             "create table core.bridge_customer_identifier (id_type varchar, id_scope varchar, id_value varchar,"

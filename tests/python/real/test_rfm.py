@@ -47,7 +47,7 @@ def root(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(root: Path, selected: str, **settings: str) -> None:
     run(
-        "dbt", "build", "--select", selected, "--exclude", "test_type:unit",
+        "dbt", "build", "--select", selected, "--exclude", "test_type:unit", "customer_snapshot",
         "--indirect-selection", "cautious", "--vars", json.dumps(SETTINGS | settings),
         data_root=root,
     )  # fmt: skip
