@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -11,9 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rebuilt import Warehouse
+from rendered import macros
 
+from orchestration.clv import tables
 from orchestration.clv.config import ClvSettings
 from orchestration.clv.pipeline import refresh
+from orchestration.clv.scoring import output_schema, score
 
 MARTS = (
     "int_clv__day_changes",
@@ -112,6 +117,16 @@ def merged(
     warehouse.connection.close()
 
 
+@pytest.fixture(scope="module")
+def marts(merged: Merged, demo_root: Path, compiled_models: dict[str, str]) -> Merged:
+    """The marts of the last run's parameters, and predictions of the run before the merge."""
+    con = merged.warehouse.connection
+    for name in ("clv_model_run", "clv_model_parameter", "clv_quadrature_node", "clv_prediction"):
+        sql = compiled_models[name].replace(f"{demo_root}/clv", str(merged.folder))
+        con.execute(f"create or replace table marts.{name} as {sql}")
+    return merged
+
+
 def _row(prediction: pa.Table, who: str) -> dict[str, Any] | None:
     found = [row for row in prediction.to_pylist() if row["customer_id"] == who]
     assert len(found) <= 1
@@ -142,3 +157,71 @@ def test_predictions_are_made_anew_for_one_customer_less(merged: Merged) -> None
     assert row["days_since_last_order"] == (merged.as_of - max(days)).days
     former = _row(before, merged.survivor)
     assert former is not None and row["expected_orders_365"] != former["expected_orders_365"]
+
+
+def test_the_run_says_that_identity_is_todays(merged: Merged) -> None:
+    (config,) = set(
+        pq.read_table(merged.folder / merged.after["run"] / "model_run.parquet")[
+            "config"
+        ].to_pylist()
+    )
+    assert json.loads(config)["identity"] == "current"
+
+
+def test_the_marts_hold_all_that_sql_scores_with(marts: Merged) -> None:
+    """The macro on the public tables against Python on the files of the run, for every buyer."""
+    con = marts.warehouse.connection
+    run = marts.one("select distinct model_run_id from marts.clv_model_run where is_current")[0]
+    assert run == marts.after["run"]
+    con.execute(
+        """
+        create temp table histories as
+        select
+            customer_id, frequency, recency_age_days, tenure_days, order_count as value_order_count,
+            cast(net_sales_amount as double) / order_count as mean_value
+        from marts.int_clv__customer_values
+        where order_count > 0 and as_of = ?
+        """,
+        [marts.as_of],
+    )
+    sql = macros(("clv/scoring.sql",), {})
+    con.execute(
+        f"""
+        create temp table parameters as
+        select {sql["clv_parameter_columns"]()} from marts.clv_model_parameter where model_run_id = '{run}'
+        """
+    )
+    nodes = "(select * from marts.clv_quadrature_node where submodel = 'mbg_nbd')"
+    query = sql["clv_scores"]("histories", ["customer_id"], "parameters", nodes, 0.1)
+    found = con.execute(f"select * from ({query}) as scores order by customer_id").to_arrow_table()
+
+    read = [
+        pq.read_table(marts.folder / run / f"{name}.parquet")
+        for name in ("model_run", "model_parameters", "model_covariance", "quadrature_nodes")
+    ]
+    _, fits = tables.from_tables(tables.Tables(*read), run)
+    (batch,) = (
+        con.execute("select * exclude (customer_id) from histories order by customer_id")
+        .to_arrow_table()
+        .combine_chunks()
+        .to_batches()
+    )
+    value = fits.get("gamma_gamma", fits.get("credibility"))
+    expected = score(batch, fits["mbg_nbd"], value, 0.1)
+    assert found.num_rows == batch.num_rows > 400
+    for name in output_schema().names:
+        given, said = (table[name].to_numpy(zero_copy_only=False) for table in (found, expected))
+        assert given == pytest.approx(said, rel=1e-8, nan_ok=True), name
+
+
+def test_predictions_made_before_a_merge_say_nothing_of_who_is_gone(
+    marts: Merged, demo_root: Path, compiled_models: dict[str, str], tmp_path: Path
+) -> None:
+    """As they are where the models fail after a merge: the last predictions stay."""
+    shutil.copytree(marts.folder / marts.before["run"], tmp_path / "clv" / marts.before["run"])
+    for name in ("clv_model_run", "clv_prediction"):
+        sql = compiled_models[name].replace(f"{demo_root}/clv", f"{tmp_path}/clv")
+        marts.warehouse.connection.execute(f"create or replace table marts.{name} as {sql}")
+    people = {row[0] for row in marts.all("select customer_id from marts.clv_prediction")}
+    assert marts.survivor in people and marts.gone not in people
+    assert len(people) == marts.before["prediction"].num_rows - 1
