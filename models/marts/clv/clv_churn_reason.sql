@@ -12,13 +12,23 @@ customers as (
 
 cases as (
     {%- for code, flag in flags.items() %}
-    select '{{ code }}' as signal_code, case when {{ flag }} then 'yes' else 'no' end as signal_value, as_of, model_run_id,
-        churn_probability, churn_band
+    select
+        '{{ code }}' as signal_code,
+        case when {{ flag }} then 'yes' else 'no' end as signal_value,
+        as_of,
+        model_run_id,
+        churn_probability,
+        churn_band
     from customers
     union all
     {%- endfor %}
-    select 'last_channel' as signal_code, coalesce(last_channel_code, 'unknown') as signal_value, as_of, model_run_id,
-        churn_probability, churn_band
+    select
+        'last_channel' as signal_code,
+        coalesce(last_channel_code, 'unknown') as signal_value,
+        as_of,
+        model_run_id,
+        churn_probability,
+        churn_band
     from customers
 ),
 

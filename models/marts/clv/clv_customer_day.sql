@@ -2,7 +2,6 @@
 -- something, as known on as_of: cancelled orders are gone, and refunds of an order lower the day on which it was placed.
 -- Summed over the days it is what customer_clv says of the customer. A cost that is not landed is NULL, one that was not spent 0.
 {%- set sources = ['line', 'product', 'category', 'default'] %}
-{%- set costs = {'service': 'spend', 'touch': 'touch', 'benefit': 'benefit'} %}
 with
 
 as_of as (
@@ -32,9 +31,16 @@ margins as (
         orders.customer_id,
         orders.ordered_on as day_on,
         sum(coalesce(margins.line_paid_amount, orders.paid_amount)) as basis_amount,
-        {% for source in sources -%}
-        sum(margins.{{ source }}_cost_paid_amount) as {{ source }}_cost_paid_amount{{ "," if not loop.last }}
-        {% endfor %}
+        sum(
+            margins.line_cost_paid_amount
+            + margins.product_cost_paid_amount
+            + margins.category_cost_paid_amount
+            + margins.default_cost_paid_amount
+        ) as known_amount,
+        {%- for source in sources %}
+        sum(margins.{{ source }}_cost_paid_amount) as {{ source }}_cost_paid_amount
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
     from {{ ref('fct_order') }} as orders
     left join {{ ref('int_clv__order_margins') }} as margins on orders.order_key = margins.order_key
     where orders.is_valid
@@ -49,9 +55,9 @@ costs as (
 
 landed as (
     select
-        {% for cost, source in costs.items() -%}
-        max(case when cost_source = '{{ source }}' then 0 end) as no_{{ cost }}_cost{{ "," if not loop.last }}
-        {% endfor %}
+        max(case when cost_source = 'spend' then 0 end) as no_service_cost,
+        max(case when cost_source = 'touch' then 0 end) as no_touch_cost,
+        max(case when cost_source = 'benefit' then 0 end) as no_benefit_cost
     from costs
 ),
 
@@ -59,9 +65,9 @@ spent as (
     select
         costs.customer_id,
         costs.cost_on as day_on,
-        {% for cost, source in costs.items() -%}
-        sum(case when costs.cost_source = '{{ source }}' then costs.cost_amount end) as {{ cost }}_cost_amount{{ "," if not loop.last }}
-        {% endfor %}
+        sum(case when costs.cost_source = 'spend' then costs.cost_amount end) as service_cost_amount,
+        sum(case when costs.cost_source = 'touch' then costs.cost_amount end) as touch_cost_amount,
+        sum(case when costs.cost_source = 'benefit' then costs.cost_amount end) as benefit_cost_amount
     from costs
     inner join customers on costs.customer_id = customers.customer_id
     group by costs.customer_id, costs.cost_on
@@ -74,9 +80,9 @@ joined as (
         sales.order_count,
         case when sales.customer_id is null then 0 else sales.net_sales_amount end as net_sales_amount,
         case when sales.customer_id is null then 0 else sales.margin_amount end as margin_amount,
-        {% for cost in costs -%}
-        spent.{{ cost }}_cost_amount{{ "," if not loop.last }}
-        {% endfor %}
+        spent.service_cost_amount,
+        spent.touch_cost_amount,
+        spent.benefit_cost_amount
     from sales
     full outer join spent on sales.customer_id = spent.customer_id and sales.day_on = spent.day_on
 ),
@@ -91,10 +97,10 @@ final as (
         {{ as_money('joined.net_sales_amount') }} as net_sales_amount,
         {{ as_money('joined.margin_amount') }} as margin_amount,
         cast({{ margin_source() }} as string) as margin_source,
-        {{ share('(' ~ sources | join('_cost_paid_amount + ') ~ '_cost_paid_amount)', 'margins.basis_amount') }} as margin_known_rate,
-        {% for cost in costs -%}
-        {{ as_money('coalesce(joined.' ~ cost ~ '_cost_amount, landed.no_' ~ cost ~ '_cost)') }} as {{ cost }}_cost_amount{{ "," if not loop.last }}
-        {% endfor %}
+        {{ share('margins.known_amount', 'margins.basis_amount') }} as margin_known_rate,
+        {{ as_money('coalesce(joined.service_cost_amount, landed.no_service_cost)') }} as service_cost_amount,
+        {{ as_money('coalesce(joined.touch_cost_amount, landed.no_touch_cost)') }} as touch_cost_amount,
+        {{ as_money('coalesce(joined.benefit_cost_amount, landed.no_benefit_cost)') }} as benefit_cost_amount
     from joined
     cross join as_of
     cross join landed

@@ -70,10 +70,8 @@ worth as (
     select
         customer_clv.*,
         -- Who is still a customer stays as long as their stage leaves to expect; who is none any more stopped at the last order.
-        case when customer_clv.order_count > 0 then
-            customer_clv.recency_age_days
-            + customer_clv.p_alive * (customer_clv.days_since_last_order + customer_clv.expected_years * 365.25)
-        end as expected_days
+        customer_clv.recency_age_days
+        + customer_clv.p_alive * (customer_clv.days_since_last_order + customer_clv.expected_years * 365.25) as expected_days
     from {{ ref('customer_clv') }} as customer_clv
     inner join as_of on customer_clv.as_of = as_of.as_of
 ),
