@@ -40,6 +40,8 @@ _LEVEL = 1e-5
 _FARTHEST = 40.0
 _STEP = 1e-4
 _WORST_CONDITION = 1e10
+# A parameter known to no better than a factor of e^5 is not known.
+_VAGUE = 5.0**2
 
 # Natural parameters to the log-likelihood of all customers and its gradient by them.
 Evaluate = Callable[[Array], tuple[float, Array]]
@@ -90,16 +92,13 @@ class Optimum:
     log_likelihood: float
     converged: bool
 
-    @property
-    def is_flat(self) -> bool:
-        """No summit but a ridge."""
-        return bool(self.values.max() > np.exp(_FAR_OUT)) or not _is_regular(self.hessian)
-
     def covariance(self, n: float) -> tuple[tuple[float, ...], ...]:
-        """Laplace: the inverse of the information of n customers, empty if it is not regular."""
-        if self.is_flat:
+        """Laplace: the inverse of the information of n customers; empty on a ridge, which has no
+        summit."""
+        if self.values.max() > np.exp(_FAR_OUT) or not _is_regular(self.hessian):
             return ()
-        return tuple(map(tuple, np.linalg.inv(self.hessian * n).tolist()))
+        found = np.linalg.inv(self.hessian * n)
+        return () if found.diagonal().max() > _VAGUE else tuple(map(tuple, found.tolist()))
 
 
 def maximise(whole: Likelihood, size: int, sample: Likelihood | None = None) -> Optimum:
@@ -131,8 +130,8 @@ def fitted(submodel: str, names: Sequence[str], best: Optimum, n: float, units: 
     if not best.converged:
         return Fit(submodel, NOT_CONVERGED, n)
     values = dict(zip(names, (best.values * units).tolist(), strict=True))
-    status = FLAT if best.is_flat else OK
-    return Fit(submodel, status, n, values, best.covariance(n), None, True)
+    covariance = best.covariance(n)
+    return Fit(submodel, OK if covariance else FLAT, n, values, covariance, None, True)
 
 
 def values_of(parameters: Mapping[str, float], names: Sequence[str]) -> Array:
@@ -154,9 +153,10 @@ def _descent(likelihood: Likelihood) -> Callable[[Array], tuple[float, Array]]:
 
 
 def _within_bounds(descent: Callable[[Array], tuple[float, Array]], start: Array) -> Array:
+    # Not L-BFGS-B: its small systems wake OpenBLAS threads that cost more than all the rest.
     bounds = [(-_BOUND, _BOUND)] * len(start)
-    limits = {"maxiter": 500, "maxfun": 1000, "ftol": 1e-12, "gtol": 1e-6}
-    return minimize(descent, start, jac=True, method="L-BFGS-B", bounds=bounds, options=limits).x
+    limits = {"maxiter": 500, "ftol": 1e-13}
+    return minimize(descent, start, jac=True, method="SLSQP", bounds=bounds, options=limits).x
 
 
 def _hessian(descent: Callable[[Array], tuple[float, Array]], logs: Array) -> Array:
