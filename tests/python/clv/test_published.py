@@ -88,12 +88,6 @@ def test_pareto_standard_errors(fits: dict) -> None:
     assert errors == pytest.approx([0.0476, 0.8427, 0.1873, 6.2105], rel=2e-3)
 
 
-def test_bg_standard_errors(fits: dict) -> None:
-    fit = fits[BG_NBD]
-    errors = [fit.log_sd[name] * value for name, value in fit.parameters.items()]
-    assert errors == pytest.approx([0.013, 0.378, 0.192, 0.739], abs=0.0006)
-
-
 def test_bg_customer() -> None:
     parameters = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
     one = history(2, 30.43, 38.86)
