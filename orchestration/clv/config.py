@@ -12,7 +12,7 @@ BY_ORDER, BY_ALIVE = "p_order", "p_alive"
 BUILTIN, PYMC = "builtin", "pymc"
 # What the settings of the project are called here.
 SETTINGS = {
-    "annual_discount_rate": "annual_discount_rate",
+    "clv_annual_discount_rate": "annual_discount_rate",
     "clv_bias_limit": "bias_limit",
     "clv_engine": "engine",
 }
@@ -62,9 +62,8 @@ class ClvSettings:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> ClvSettings:
-        """From the project's settings (vars of dbt_project.yml); what they lack is as above."""
-        given = {own: settings[name] for name, own in SETTINGS.items() if name in settings}
-        return cls(**given)
+        """From the project's settings, the vars of dbt_project.yml."""
+        return cls(**{own: settings[name] for name, own in SETTINGS.items()})
 
     def churn_rule(self, business_type: str) -> str:
         """The rule of a business type."""

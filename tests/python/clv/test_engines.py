@@ -18,6 +18,7 @@ from orchestration.clv.history import Array, History
 from orchestration.clv.pareto_nbd import PARETO_NBD
 from orchestration.clv.pipeline import predict, refresh
 from orchestration.errors import UserError
+from orchestration.runtime.settings import project_settings
 
 needs_pymc = pytest.mark.skipif(
     not bayes.available(), reason="pymc-marketing is not installed; the extra bayes brings it"
@@ -86,11 +87,11 @@ def test_without_pymc_one_sentence_says_how_to_install_it(
 
 
 def test_settings_of_the_project_reach_the_models() -> None:
-    found = ClvSettings.of(
-        {"annual_discount_rate": 0.2, "clv_engine": "pymc", "clv_bias_limit": 0.1, "as_of": None}
-    )
+    committed = project_settings()
+    assert ClvSettings.of(committed) == ClvSettings()
+    given = {"clv_annual_discount_rate": 0.2, "clv_engine": "pymc", "clv_bias_limit": 0.1}
+    found = ClvSettings.of(committed | given)
     assert found == ClvSettings(annual_discount_rate=0.2, engine="pymc", bias_limit=0.1)
-    assert ClvSettings.of({}) == ClvSettings()
     with pytest.raises(UserError, match="bias limit"):
         ClvSettings(bias_limit=-1)
 
