@@ -31,7 +31,7 @@ from orchestration.clv.forecasts import (
     value_per_order,
 )
 from orchestration.clv.history import Array
-from orchestration.clv.simulation import conformal_factor, coverage, intervals
+from orchestration.clv.simulation import Intervals, conformal_factor, coverage, intervals
 
 LEAST_HORIZON, MOST_HORIZON = 90, 365
 _LEARNED_FROM = 180
@@ -282,7 +282,7 @@ def _least_brier(origins: Sequence[Origin], base: str) -> str:
 def _intervals(
     origins: Sequence[Origin], base: str, days: int, settings: ClvSettings
 ) -> tuple[float | None, float | None, list[dict[str, Any]]]:
-    """The factor from all origins; coverage of each with the factor of the others."""
+    """Those of the base model, drawn for some customers of each origin."""
     drawn = []
     for one in origins:
         fit = one.fitted.orders[base]
@@ -292,6 +292,14 @@ def _intervals(
         given = intervals(one.cut, fit, one.fitted.value, days, settings.draws, settings.seed, some)
         actual = one.outcome.value[some]
         drawn.append((one, given, actual, one.outcome.orders[some]))
+    return covering(drawn, base, days)
+
+
+def covering(
+    drawn: Sequence[tuple[Origin, Intervals, Array, Array]], model: str, days: int
+) -> tuple[float | None, float | None, list[dict[str, Any]]]:
+    """What intervals of value are to be widened by, from all origins; their mean coverage with the
+    factor of the other origins; rows. `drawn` has intervals, value and orders of customers."""
     if not drawn:
         return None, None, []
     factors = [conformal_factor(given, actual) for _, given, actual, _ in drawn]
@@ -305,7 +313,7 @@ def _intervals(
             ("value", "coverage_90_unadjusted", coverage(given.value, actual)),
             ("orders", "coverage_90", coverage(given.orders, orders)),
         ):
-            rows.append(_row(one, days, base, measure, name, value))
+            rows.append(_row(one, days, model, measure, name, value))
     return float(np.mean(factors)), float(np.mean(covered)), rows
 
 

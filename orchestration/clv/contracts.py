@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from orchestration.clv import gamma_gamma
 from orchestration.clv import shifted_beta_geometric as sbg
-from orchestration.clv.backtest import Origin, calibrated, decile_rows, metric_rows, plan
+from orchestration.clv.backtest import (
+    Origin,
+    calibrated,
+    covering,
+    decile_rows,
+    metric_rows,
+    plan,
+)
 from orchestration.clv.config import ClvSettings
 from orchestration.clv.cuts import Cut, Facts
 from orchestration.clv.fitting import MIN_CUSTOMERS, OK, TOO_FEW_PERIODS, Fit
@@ -19,6 +26,7 @@ from orchestration.clv.forecasts import Fitted, Forecast, Scores, value_per_orde
 from orchestration.clv.history import Array
 from orchestration.clv.schemas import HORIZONS
 from orchestration.clv.scoring import DAYS_PER_YEAR
+from orchestration.clv.simulation import QUANTILES, Intervals
 
 CONSTANT = "constant_retention"
 # So much of a and b is no spread.
@@ -31,22 +39,33 @@ _GRACE = 1.5
 @dataclass(frozen=True, eq=False)
 class Contracts:
     """The fit, the days between renewals, and the answers, shape (customers,); `leaves` is P(no
-    longer a customer within the churn horizon)."""
+    longer a customer within the churn horizon), `renewals` the `QUANTILES` of orders within the
+    longest horizon, shape (quantiles, customers)."""
 
     fit: Fit
     period_days: int | None
     scores: Scores | None = None
     leaves: Array | None = None
+    renewals: Array | None = None
+
+    def intervals(self, each: Array, factor: float | None = None) -> Intervals | None:
+        """Renewals and their value at `each`, the latter widened by a factor."""
+        if self.renewals is None:
+            return None
+        found = Intervals(self.renewals, self.renewals * each)
+        return found.widened(factor) if factor else found
 
 
 @dataclass(frozen=True, eq=False)
 class LookBack:
     """Backtests of renewals: rows of the files less the run's id; `curve` calibrates P(staying)
-    where that helps, `bias` is of the value of all origins, None without any."""
+    where that helps, `factor` widens intervals of value, `bias` is of the value of all origins,
+    None without any."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     deciles: list[dict[str, Any]] = field(default_factory=list)
     curve: tuple[Array, Array] | None = None
+    factor: float | None = None
     bias: float | None = None
 
     def calibrated(self, leaves: Array | None) -> Array | None:
@@ -80,29 +99,32 @@ def look_back(facts: Facts, settings: ClvSettings) -> LookBack:
         return LookBack()
     planned = plan(facts.first_day, facts.as_of)
     days, churn_days = planned.horizon, min(settings.churn_horizon_days, planned.horizon)
-    origins = [
-        one
-        for on in planned.origins
-        if (one := _origin(facts, on, days, churn_days, settings)) is not None
-    ]
+    origins, drawn = [], []
+    for on in planned.origins:
+        if (found := _origin(facts, on, days, churn_days, settings)) is not None:
+            one, spread = found
+            origins.append(one)
+            drawn.append((one, spread, one.outcome.value, one.outcome.orders))
     if not origins:
         return LookBack()
     curve, rows = calibrated(origins, sbg.NAME, churn_days)
+    factor, _, covered = covering(drawn, sbg.NAME, days)
     actual = sum(float(one.outcome.value.sum()) for one in origins)
     said = sum(float(one.forecasts[sbg.NAME].value.sum()) for one in origins)
     return LookBack(
-        [*metric_rows(origins, days, churn_days), *rows], list(decile_rows(origins, days)), curve,
+        [*metric_rows(origins, days, churn_days), *rows, *covered],
+        list(decile_rows(origins, days)), curve, factor,
         said / actual - 1 if actual > 0 else None,
     )  # fmt: skip
 
 
 def _origin(
     facts: Facts, on: int, days: int, churn_days: int, settings: ClvSettings
-) -> Origin | None:
+) -> tuple[Origin, Intervals] | None:
     cut = facts.cut(on, days, contractual=True)
     rate = settings.annual_discount_rate
     found = contracts(cut, settings.contract_period_days, churn_days, rate, (days,))
-    if found.scores is None or found.period_days is None:
+    if found.period_days is None or found.scores is None:
         return None
     period, left = found.period_days, _left(cut, found.period_days)
     # The same for all: the beta distribution without spread.
@@ -121,9 +143,11 @@ def _origin(
         forecasts[name] = Forecast(orders, one.scores.p_order[0], orders * each)
         if known.any():
             churn[name] = 1 - one.leaves[known]
-    return Origin(
-        cut, facts.outcome(cut, days), Fitted({}, (value,)), forecasts, churn, stayed[known]
-    )
+    outcome = facts.outcome(cut, days)
+    origin = Origin(cut, outcome, Fitted({}, (value,)), forecasts, churn, stayed[known])
+    spread = found.intervals(each)
+    assert spread is not None
+    return origin, spread
 
 
 def _stayed(facts: Facts, cut: Cut, period: int, days: int) -> tuple[Array, NDArray[np.bool_]]:
@@ -176,7 +200,11 @@ def _ahead(
         1.0 - gone,
         np.where(first >= 0.5, wait.astype(float), np.nan),
     )
-    return Contracts(fit, period, scores.of(row), np.where(gone == 1, 1.0, 1 - last)[row])
+    # So many renewals come with more than what the quantile leaves.
+    likely = np.where(within[-1], stays, 0.0)
+    counts_at = np.array([(likely > 1 - level).sum(axis=1) for level in QUANTILES], float)
+    leaves = np.where(gone == 1, 1.0, 1 - last)
+    return Contracts(fit, period, scores.of(row), leaves[row], counts_at[:, row])
 
 
 def usual_period(cut: Cut) -> int | None:

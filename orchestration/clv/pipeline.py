@@ -328,10 +328,11 @@ def _contract_parts(
     if found.scores is None:
         yield from _segment_parts(facts, cut, value, settings)
         return
-    rate = margin_rate(value, cut)
+    rate, each = margin_rate(value, cut), value_per_order(value, cut)
     yield _Part(
-        cut.k, CONTRACTUAL, found.fit.submodel, found.scores, value_per_order(value, cut),
-        rate and rate[1], cut, renewed.calibrated(found.leaves), np.full(len(cut), CONTRACTUAL),
+        cut.k, CONTRACTUAL, found.fit.submodel, found.scores, each, rate and rate[1], cut,
+        renewed.calibrated(found.leaves), np.full(len(cut), CONTRACTUAL),
+        found.intervals(each, renewed.factor),
     )  # fmt: skip
 
 

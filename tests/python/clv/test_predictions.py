@@ -116,6 +116,7 @@ def test_same_input_same_run(
         path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()
     } == before
     assert {path.stem for path in before} == set(FILES)
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".parquet"}
 
 
 def test_a_failed_write_leaves_nothing(run: Predictions, tmp_path: Path) -> None:
@@ -249,6 +250,12 @@ def test_contracts_are_renewals(subscribers: Predictions) -> None:
     assert np.corrcoef(stayed, buyers["churn_probability"][~gone].astype(float))[0, 1] < -0.5
     values = buyers["expected_revenue_365"][~gone] / rest
     assert values == pytest.approx(50)
+    assert set(buyers["orders_p95_365"][gone]) == {0}
+    low, high = (buyers[f"orders_{end}_365"][~gone] for end in ("p05", "p95"))
+    assert (low < high).all() and (low < rest).all() and (high > rest).all() and high.max() <= 13
+    low, middle, high = (buyers[f"{end}_365"][~gone] for end in ("p05", "p50", "p95"))
+    assert (low <= middle).all() and (middle <= high).all()
+    assert (high >= buyers["discounted_margin_365"][~gone]).all()
 
 
 def test_renewals_are_backtested(subscribers: Predictions) -> None:
@@ -276,6 +283,8 @@ def test_renewals_are_backtested(subscribers: Predictions) -> None:
         assert mean("shifted_beta_geometric", measure, metric) < mean(
             "constant_retention", measure, metric
         )
+    for measure in ("orders", "value"):
+        assert mean("shifted_beta_geometric", measure, "coverage_90") >= 0.88
     keys = [
         tuple(
             row[name] for name in ("origin_on", "horizon_days", "model_name", "measure", "metric")
