@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from planted_orders import AS_OF, changes, prospects, shop
+from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop
 from scipy.stats import spearmanr
 
 from orchestration.clv import learning, metrics
@@ -190,7 +190,7 @@ def test_a_curve_is_used_where_it_helps() -> None:
 
 
 def test_learned_models_are_candidates_of_long_histories() -> None:
-    pytest.importorskip("sklearn", reason="the extra ml is not installed")
+    pytest.importorskip("sklearn", reason=WITHOUT_SKLEARN)
     given, people = shop(1600, 1500)
     found = backtest(Facts(given, people, AS_OF), ClvSettings(), None)
     names = {row["model_name"] for row in found.rows}
@@ -212,7 +212,7 @@ def test_history_must_be_twice_the_horizon_to_learn_from(monkeypatch) -> None:
 
 
 def test_learning_is_the_same_every_time() -> None:
-    pytest.importorskip("sklearn", reason="the extra ml is not installed")
+    pytest.importorskip("sklearn", reason=WITHOUT_SKLEARN)
     facts = Facts(*shop(700, 900), AS_OF)
     earlier, later = facts.cut(NOW - 100, 100), facts.cut(NOW, 100)
     then = facts.outcome(earlier, 100)

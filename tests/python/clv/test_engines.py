@@ -21,7 +21,8 @@ from orchestration.errors import UserError
 from orchestration.runtime.settings import project_settings
 
 needs_pymc = pytest.mark.skipif(
-    not bayes.available(), reason="pymc-marketing is not installed; the extra bayes brings it"
+    not bayes.available(),
+    reason=f"pymc-marketing is not installed; it is the extra `bayes`: {bayes.INSTALL}",
 )
 SPENT = spenders(6.0, 4.0, 40.0, np.random.default_rng(1).integers(1, 6, 2000).astype(float), 1)
 MODELS = pytest.mark.parametrize("model", [BG_NBD, MBG_NBD, PARETO_NBD], ids=lambda one: one.name)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from planted_orders import AS_OF, changes, prospects, shop
+from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop
 
 from orchestration.clv import contracts, pipeline, priors
 from orchestration.clv.backtest import Backtest, Choice
@@ -452,7 +452,7 @@ def test_any_champion_answers_all_horizons(
     champion: str, run: Predictions, whole: tuple[pa.Table, pa.Table], monkeypatch
 ) -> None:
     if champion in ("gradient_boosting", "blend"):
-        pytest.importorskip("sklearn", reason="the extra ml is not installed")
+        pytest.importorskip("sklearn", reason=WITHOUT_SKLEARN)
     usual = pipeline.backtest
 
     def crowned(facts: Facts, *others) -> Backtest:
