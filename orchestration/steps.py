@@ -131,10 +131,7 @@ def predict_values(paths: DataPaths, settings: Settings, step: Step, log: Log) -
         log(text)
         step.tick(f"predict   {text}")
 
-    told = ClvSettings(
-        annual_discount_rate=settings["clv_annual_discount_rate"],
-        bias_limit=settings["clv_bias_limit"],
-    )
+    told = ClvSettings.of(settings.values)
     with preflight.read_warehouse(paths) as warehouse:
         as_of = warehouse.execute("select as_of from core.int_core__as_of").fetchone()[0]
         changes, prospects = (warehouse.table(f"marts.{name}") for name in dbt.FEATURES)
