@@ -63,6 +63,7 @@ final as (
         cast(expected.stage_code as string) as stage_code,
         cast(expected.expected_years as decimal(18,6)) as expected_years,
         {{ as_money('expected.net_sales_expected - expected.cac_amount - expected.maintenance_amount') }} as clv_formula_a_expected,
+        {{ as_money('expected.clv_formula_b_per_year * cast(expected.expected_years as double)') }} as clv_formula_b_expected,
         {{ as_money('expected.net_sales_expected - expected.cac_amount') }} as clv_formula_c_expected,
         predictions.predicted_on,
         predictions.prediction_basis,
