@@ -114,7 +114,6 @@ summed as (
         max(as_of) as as_of,
         max(currency) as currency,
         count(*) as customer_count,
-        count(*) < 30 as is_small,
         avg(cast(gross_profit_lifetime as double)) as mean_margin_amount,
         median(cast(gross_profit_lifetime as double)) as median_margin_amount,
         avg(cast(net_sales_amount as double)) as mean_net_sales_amount,
@@ -137,12 +136,7 @@ measured as (
         cast(summed.predicted_value_365d as double) * band.low_ratio as predicted_low_365d,
         cast(summed.predicted_value_365d as double) * band.high_ratio as predicted_high_365d,
         sum(summed.predicted_value_365d) over (partition by summed.segment_type) as all_predicted_365d,
-        not summed.is_small and (
-            sum(case when summed.is_small then 1 else 0 end) over (partition by summed.segment_type) <> 1
-            or row_number() over (
-                partition by summed.segment_type order by summed.customer_count asc nulls last, summed.segment_value asc nulls last
-            ) <> 2
-        ) as is_shown
+        {{ is_shown('summed.segment_type', 'summed.customer_count', 'summed.segment_value') }} as is_shown
     from summed
     inner join standardised on summed.segment_type = standardised.segment_type and summed.segment_value = standardised.segment_value
     cross join band
