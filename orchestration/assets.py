@@ -202,7 +202,7 @@ def clv_predictions(
     """Fits, backtests and predictions of customer lifetime value, as Parquet under clv/. A fit that
     fails leaves the last predictions, and says so."""
     with reported(progress, "predict", context) as step:
-        figures = steps.predict_values(refresh.paths, step, context.log.info)
+        figures = steps.predict_values(refresh.paths, refresh.settings, step, context.log.info)
     return MaterializeResult(metadata=figures)
 
 

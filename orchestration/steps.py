@@ -119,22 +119,24 @@ def after_build(
     return {kind: sum(counts.values()) for kind, counts in outcome.counts.items()}
 
 
-def predict_values(paths: DataPaths, step: Step, log: Log) -> dict[str, Any]:
+def predict_values(paths: DataPaths, settings: Settings, step: Step, log: Log) -> dict[str, Any]:
     """Fit, backtest and predict from what the warehouse holds, unless that was done before.
 
     A fit that fails is a warning: the last predictions stay, with their date.
     """
+    from orchestration.clv.config import ClvSettings
     from orchestration.clv.pipeline import refresh
 
     def tick(text: str) -> None:
         log(text)
         step.tick(f"predict   {text}")
 
+    told = ClvSettings.of(settings.values)
     with preflight.read_warehouse(paths) as warehouse:
         as_of = warehouse.execute("select as_of from core.int_core__as_of").fetchone()[0]
         changes, prospects = (warehouse.table(f"marts.{name}") for name in dbt.FEATURES)
         try:
-            run_id, is_new = refresh(changes, prospects, as_of, paths.clv, progress=tick)
+            run_id, is_new = refresh(changes, prospects, as_of, paths.clv, told, tick)
         except Exception as error:
             log(traceback.format_exc())
             step.say(

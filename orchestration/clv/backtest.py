@@ -6,7 +6,7 @@ Nothing is rescaled by the error found: that made the next period worse as often
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ from orchestration.clv.forecasts import (
     value_per_order,
 )
 from orchestration.clv.history import Array
-from orchestration.clv.simulation import conformal_factor, coverage, intervals
+from orchestration.clv.simulation import Intervals, conformal_factor, coverage, intervals
 
 LEAST_HORIZON, MOST_HORIZON = 90, 365
 _LEARNED_FROM = 180
@@ -53,7 +53,8 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What the candidates said on a day, and what came."""
+    """What the candidates said on a day, and what came; `churn` is P(an order) within the churn
+    horizon by each model, `ordered` (1 or 0) whether one came."""
 
     cut: Cut
     outcome: Outcome
@@ -108,15 +109,24 @@ def plan(first: int | None, as_of: int) -> Plan:
     return Plan(horizon, tuple(newest - round(room * at / steps) for at in range(steps + 1)))
 
 
-def backtest(facts: Facts, settings: ClvSettings, former: str | None) -> Backtest:
+def backtest(
+    facts: Facts,
+    settings: ClvSettings,
+    former: str | None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Backtest:
     """All origins of the plan; `former` is the champion of the run before."""
     planned = plan(facts.first_day, facts.as_of)
     churn_days = min(settings.churn_horizon_days, planned.horizon)
-    origins = [
-        one
-        for on in planned.origins
-        if (one := _origin(facts, on, planned.horizon, churn_days, settings)) is not None
-    ]
+    origins = []
+    for at, on in enumerate(planned.origins, start=1):
+        progress(
+            f"backtest {at} of {len(planned.origins)}: the {planned.horizon} days after "
+            f"{day_of(on)}, from what was known then"
+        )
+        one = _origin(facts, on, planned.horizon, churn_days, settings)
+        if one is not None:
+            origins.append(one)
     if len(origins) < 2:
         none = Plan(planned.horizon, ())
         base = PROBABILITY_MODELS[0]
@@ -124,7 +134,6 @@ def backtest(facts: Facts, settings: ClvSettings, former: str | None) -> Backtes
     choice = champion(origins, former, settings.bias_limit)
     base = _base(origins, choice.name)
     churn = _least_brier(origins, base)
-    named = Backtest(planned, choice, base, churn, churn_days)
     curve, calibrated_rows = calibrated(origins, churn, churn_days)
     factor, covered, rows = _intervals(origins, base, planned.horizon, settings)
     totals = [
@@ -136,8 +145,8 @@ def backtest(facts: Facts, settings: ClvSettings, former: str | None) -> Backtes
     return Backtest(
         planned, choice, base, churn, churn_days, curve, factor, covered,
         (min(totals), max(totals)) if totals else None,
-        [*_metric_rows(origins, named), *rows, *calibrated_rows],
-        list(_decile_rows(origins, named)),
+        [*metric_rows(origins, planned.horizon, churn_days), *rows, *calibrated_rows],
+        list(decile_rows(origins, planned.horizon)),
     )  # fmt: skip
 
 
@@ -273,7 +282,7 @@ def _least_brier(origins: Sequence[Origin], base: str) -> str:
 def _intervals(
     origins: Sequence[Origin], base: str, days: int, settings: ClvSettings
 ) -> tuple[float | None, float | None, list[dict[str, Any]]]:
-    """The factor from all origins; coverage of each with the factor of the others."""
+    """Those of the base model, drawn for some customers of each origin."""
     drawn = []
     for one in origins:
         fit = one.fitted.orders[base]
@@ -283,6 +292,14 @@ def _intervals(
         given = intervals(one.cut, fit, one.fitted.value, days, settings.draws, settings.seed, some)
         actual = one.outcome.value[some]
         drawn.append((one, given, actual, one.outcome.orders[some]))
+    return covering(drawn, base, days)
+
+
+def covering(
+    drawn: Sequence[tuple[Origin, Intervals, Array, Array]], model: str, days: int
+) -> tuple[float | None, float | None, list[dict[str, Any]]]:
+    """What intervals of value are to be widened by, from all origins; their mean coverage with the
+    factor of the other origins; rows. `drawn` has intervals, value and orders of customers."""
     if not drawn:
         return None, None, []
     factors = [conformal_factor(given, actual) for _, given, actual, _ in drawn]
@@ -296,7 +313,7 @@ def _intervals(
             ("value", "coverage_90_unadjusted", coverage(given.value, actual)),
             ("orders", "coverage_90", coverage(given.orders, orders)),
         ):
-            rows.append(_row(one, days, base, measure, name, value))
+            rows.append(_row(one, days, model, measure, name, value))
     return float(np.mean(factors)), float(np.mean(covered)), rows
 
 
@@ -338,8 +355,8 @@ def _row(
     }
 
 
-def _metric_rows(origins: Sequence[Origin], found: Backtest) -> Iterable[dict[str, Any]]:
-    days = found.plan.horizon
+def metric_rows(origins: Sequence[Origin], days: int, churn_days: int) -> Iterable[dict[str, Any]]:
+    """Rows of the file, of all candidates on all origins."""
     for one in origins:
         for name, said in one.forecasts.items():
             for measure, predicted, actual in (
@@ -358,16 +375,17 @@ def _metric_rows(origins: Sequence[Origin], found: Backtest) -> Iterable[dict[st
             churned = 1 - one.ordered
             totals = float(churned.mean()), float((1 - said).mean())
             value = metrics.brier(1 - said, churned)
-            yield _row(one, found.churn_days, name, "churn", "brier", value, *totals)
+            yield _row(one, churn_days, name, "churn", "brier", value, *totals)
 
 
-def _decile_rows(origins: Sequence[Origin], found: Backtest) -> Iterable[dict[str, Any]]:
+def decile_rows(origins: Sequence[Origin], days: int) -> Iterable[dict[str, Any]]:
+    """Rows of the file, best tenth by expected value first."""
     for one in origins:
         for name, said in one.forecasts.items():
             for decile, rows in enumerate(metrics.deciles(said.value), start=1):
                 yield {
                     "origin_on": day_of(one.cut.on),
-                    "horizon_days": found.plan.horizon,
+                    "horizon_days": days,
                     "model_name": name,
                     "decile": decile,
                     "customer_count": len(rows),

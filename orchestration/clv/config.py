@@ -9,6 +9,13 @@ from typing import Any
 from orchestration.errors import UserError
 
 BY_ORDER, BY_ALIVE = "p_order", "p_alive"
+BUILTIN, PYMC = "builtin", "pymc"
+# What the settings of the project are called here.
+SETTINGS = {
+    "clv_annual_discount_rate": "annual_discount_rate",
+    "clv_bias_limit": "bias_limit",
+    "clv_engine": "engine",
+}
 _LONGEST_PERIOD = 1_000
 
 
@@ -22,7 +29,8 @@ class ClvSettings:
     `churn_rules` says by business type ('*' = any other) whether churn is no order within
     `churn_horizon_days` ('p_order') or not being a customer any more ('p_alive').
     `contract_period_days`: time between renewals, None = as the data have it. `use_learning`: use
-    scikit-learn where it is installed.
+    scikit-learn where it is installed. `engine`: what fits the models that predict, builtin or pymc
+    (pymc-marketing); origins of backtests are fitted by the former, which finds the same sooner.
     """
 
     annual_discount_rate: float = 0.1
@@ -38,14 +46,24 @@ class ClvSettings:
     churn_rules: Mapping[str, str] = field(default_factory=lambda: {"*": BY_ORDER})
     contract_period_days: int | None = None
     use_learning: bool = True
+    engine: str = BUILTIN
 
     def __post_init__(self) -> None:
         if self.annual_discount_rate <= -1:
             raise UserError("The annual discount rate must be above -1; 0.1 means 10 % a year.")
+        if not 0 <= self.bias_limit <= 10:
+            raise UserError("The bias limit must be 0 to 10; 0.2 means totals within 20 %.")
+        if self.engine not in (BUILTIN, PYMC):
+            raise UserError(f"The engine of the models must be {BUILTIN} or {PYMC}.")
         if not 1 <= (self.contract_period_days or 1) <= _LONGEST_PERIOD:
             raise UserError(f"A contract's period must be 1 to {_LONGEST_PERIOD} days.")
         if set(self.churn_rules.values()) - {BY_ORDER, BY_ALIVE}:
             raise UserError(f"A churn rule must be {BY_ORDER} or {BY_ALIVE}.")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> ClvSettings:
+        """From the project's settings, the vars of dbt_project.yml."""
+        return cls(**{own: settings[name] for name, own in SETTINGS.items()})
 
     def churn_rule(self, business_type: str) -> str:
         """The rule of a business type."""

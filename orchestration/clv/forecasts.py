@@ -11,7 +11,7 @@ import pyarrow as pa
 from orchestration.clv import gamma_gamma
 from orchestration.clv.beta_geometric import MBG_NBD
 from orchestration.clv.cuts import Cut
-from orchestration.clv.fitting import Fit
+from orchestration.clv.fitting import Engine, Fit
 from orchestration.clv.history import Array, History
 from orchestration.clv.pareto_nbd import PARETO_NBD
 from orchestration.clv.schemas import HORIZONS
@@ -75,12 +75,12 @@ class Fitted:
         return self.value_fits[-1]
 
 
-def fit_models(cut: Cut, sampled: bool = False) -> Fitted:
+def fit_models(cut: Cut, sampled: bool = False, engine: Engine | None = None) -> Fitted:
     """Fits of repeat orders, on a sample of many rows if asked (a ranking of models needs no more),
-    and of value."""
+    and of value; by the project's own engine unless another is given."""
     rows = cut.sample if sampled else cut.statistics
-    orders = {name: ORDER_MODELS[name].fit(rows) for name in PROBABILITY_MODELS}
-    value = gamma_gamma.fit(cut.value_days, cut.z)
+    orders = {name: ORDER_MODELS[name].fit(rows, engine=engine) for name in PROBABILITY_MODELS}
+    value = gamma_gamma.fit(cut.value_days, cut.z, engine=engine)
     if value.parameters:
         return Fitted(orders, (value,))
     return Fitted(orders, (value, gamma_gamma.fit_credibility(cut.value_days, cut.z)))

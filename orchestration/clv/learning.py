@@ -1,7 +1,8 @@
 """Learned models, where the extra `ml` (scikit-learn) is installed.
 
 They learn what customers of an earlier cut then did, and apply it to a later one; a horizon ahead
-is learned from a window as long, so history must be twice as long as that.
+is learned from a window as long, so history must be twice as long as that. Random forests: Breiman
+(2001), Random Forests; gradient boosting: Friedman (2001), Greedy Function Approximation.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from orchestration.clv.cuts import Cut
 from orchestration.clv.history import Array
 
 LOGISTIC, FOREST, BOOSTED_TREES = "logistic_regression", "random_forest", "boosted_trees"
+INSTALL = '.venv/bin/python -m pip install -e ".[ml]"'
 # Fewer say too little for trees.
 MIN_CUSTOMERS = 500
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from orchestration.clv import bayes, gamma_gamma, learning, monitoring, priors
 from orchestration.clv import contracts as renewals
-from orchestration.clv import gamma_gamma, learning, monitoring, priors
 from orchestration.clv.backtest import Backtest, Choice, backtest, blended, learned, plan
-from orchestration.clv.config import BY_ALIVE, BY_ORDER, ClvSettings
+from orchestration.clv.config import BY_ALIVE, BY_ORDER, PYMC, ClvSettings
 from orchestration.clv.cuts import UNKNOWN_DAY, Cut, Facts, Ints, day_of
 from orchestration.clv.fitting import OK, Fit
 from orchestration.clv.forecasts import (
@@ -102,6 +102,8 @@ def refresh(
 ) -> tuple[str, bool]:
     """The run's id, and whether it was made now: the same facts and settings are answered once."""
     settings = settings or ClvSettings()
+    if settings.engine == PYMC:
+        bayes.engine()
     facts = Facts(day_changes, prospects, as_of)
     former = read_former(folder, as_of)
     found = _identified(facts, as_of, settings, former)
@@ -145,7 +147,8 @@ def _silent(_: str) -> None:
 
 def _identified(facts: Facts, as_of: date, settings: ClvSettings, former: Former | None) -> Run:
     """The run's name, from all that its answer depends on."""
-    versions = {name: found for name in _LIBRARIES if (found := _version(name))}
+    libraries = _LIBRARIES + (bayes.LIBRARIES if settings.engine == PYMC else ())
+    versions = {name: found for name in libraries if (found := _version(name))}
     config = settings.as_dict() | {"former_run_id": former.model_run_id if former else None}
     statistics, code = facts.content_hash(), _code_hash()
     text = json.dumps([statistics, config, versions, code], sort_keys=True)
@@ -180,33 +183,38 @@ def _predict(
     is_ready = all(is_met for *_, is_met in gates)
     tested = _untested(horizon, settings)
     if is_ready:
-        tested = backtest(facts, settings, former.champion if former else None)
-        progress(f"{tested.choice.name} chosen from {len(tested.plan.origins)} origins")
-    fitted = fit_models(cut)
-    progress(f"models fitted on {len(cut):,} customers")
+        tested = backtest(facts, settings, former.champion if former else None, progress)
+        progress(_verdict(tested))
+    else:
+        progress(f"no model of single customers yet: {_missing(gates)}")
+    engine = bayes.engine() if settings.engine == PYMC else None
+    if engine is not None:
+        progress(f"{engine.name} fits the models of {len(cut):,} buyers")
+    fitted = fit_models(cut, engine=engine)
     base = _usable(fitted, tested.base) if is_ready else None
     champion = _champion(tested.choice.name, base)
     contract = _contracts(facts, settings)
+    renewed = renewals.look_back(facts, settings)
     parts = [
-        *_contract_parts(facts, contract, settings),
+        *_contract_parts(facts, contract, renewed, settings),
         *_buyer_parts(facts, cut, fitted, tested, base, champion, settings),
     ]
     parts += _prospect_parts(facts, cut, fitted, base, settings)
     discount = steady_discount(HORIZONS[-1], settings.annual_discount_rate)
     prediction = _prediction(run, facts, cut, parts, discount)
-    progress(f"{prediction.num_rows:,} customers scored")
+    progress(f"{_answered(prediction):,} of {prediction.num_rows:,} customers have a prediction")
 
     fits = [*fitted.orders.values(), *fitted.value_fits]
     if contract is not None:
         fits.append(contract[1].fit)
     if champion is not None and champion not in {fit.submodel for fit in fits}:
         fits.append(Fit(champion, OK, float(len(cut)), converged=True))
-    run = _told(run, facts, cut, fitted, tested, base, champion, contract)
+    run = _told(run, facts, cut, fitted, tested, base, champion, contract, settings)
     tables = to_tables(run, fits, np.unique(cut.x) if len(cut) else ())
-    checks = _checks(facts, cut, fits, tested, prediction, settings, former)
+    checks = _checks(facts, cut, fits, tested, renewed, prediction, settings, former)
     rows = {
-        "backtest_metric": (tested.rows, METRIC_SCHEMA),
-        "backtest_decile": (tested.deciles, DECILE_SCHEMA),
+        "backtest_metric": ([*tested.rows, *renewed.rows], METRIC_SCHEMA),
+        "backtest_decile": ([*tested.deciles, *renewed.deciles], DECILE_SCHEMA),
         "readiness": (_named(("gate", "required", "actual", "is_met"), gates), READINESS_SCHEMA),
         "monitor": (
             _named(("check_name", "value", "limit_value", "status"), checks), MONITOR_SCHEMA,
@@ -251,6 +259,30 @@ def readiness(
     ]
 
 
+def _verdict(tested: Backtest) -> str:
+    """Who predicts, in a line for whoever waits."""
+    name, bias = tested.choice.name, tested.choice.bias
+    if not tested.plan.origins:
+        return f"{name} predicts; history is too short to compare it with others"
+    side = "high" if (bias or 0.0) > 0 else "low"
+    return (
+        f"{name} predicts: totals were {abs(bias or 0.0):.0%} {side} in "
+        f"{len(tested.plan.origins)} backtests"
+    )
+
+
+def _missing(gates: Iterable[tuple[str, float, float, bool]]) -> str:
+    return ", ".join(
+        f"{gate} {actual:,.0f} of {required:,.0f}"
+        for gate, required, actual, is_met in gates
+        if not is_met
+    )
+
+
+def _answered(prediction: pa.Table) -> int:
+    return prediction.num_rows - prediction["expected_orders_365"].null_count
+
+
 def _untested(horizon: int, settings: ClvSettings) -> Backtest:
     name = PROBABILITY_MODELS[0]
     return Backtest(
@@ -284,7 +316,10 @@ def _contracts(facts: Facts, settings: ClvSettings) -> tuple[Cut, renewals.Contr
 
 
 def _contract_parts(
-    facts: Facts, contract: tuple[Cut, renewals.Contracts] | None, settings: ClvSettings
+    facts: Facts,
+    contract: tuple[Cut, renewals.Contracts] | None,
+    renewed: renewals.LookBack,
+    settings: ClvSettings,
 ) -> Iterable[_Part]:
     if contract is None:
         return
@@ -293,10 +328,11 @@ def _contract_parts(
     if found.scores is None:
         yield from _segment_parts(facts, cut, value, settings)
         return
-    rate = margin_rate(value, cut)
+    rate, each = margin_rate(value, cut), value_per_order(value, cut)
     yield _Part(
-        cut.k, CONTRACTUAL, found.fit.submodel, found.scores, value_per_order(value, cut),
-        rate and rate[1], cut, found.leaves, np.full(len(cut), CONTRACTUAL),
+        cut.k, CONTRACTUAL, found.fit.submodel, found.scores, each, rate and rate[1], cut,
+        renewed.calibrated(found.leaves), np.full(len(cut), CONTRACTUAL),
+        found.intervals(each, renewed.factor),
     )  # fmt: skip
 
 
@@ -531,6 +567,7 @@ def _told(
     base: str | None,
     champion: str | None,
     contract: tuple[Cut, renewals.Contracts] | None,
+    settings: ClvSettings,
 ) -> Run:
     """The run with what it found out, for whoever reads it."""
     last = int((cut.on - cut.since_last).max()) if len(cut) else None
@@ -548,6 +585,7 @@ def _told(
         "interval_factor": tested.factor,
         "period_days": contract[1].period_days if contract else None,
         "statistics_customers": len(cut),
+        "priors": bayes.PRIORS if settings.engine == PYMC else None,
     }
     return replace(
         run,
@@ -565,6 +603,7 @@ def _checks(
     cut: Cut,
     fits: list[Fit],
     tested: Backtest,
+    renewed: renewals.LookBack,
     prediction: pa.Table,
     settings: ClvSettings,
     former: Former | None,
@@ -572,11 +611,11 @@ def _checks(
     basis = np.array(prediction["prediction_basis"].to_pylist())
     fallback = float(np.isin(basis, (SEGMENT, INSUFFICIENT)).mean()) if len(basis) else 1.0
     checks = [*monitoring.steady(cut, tested.coverage, fallback)]
-    miss = tested.choice.bias
-    if miss is not None and np.isfinite(miss):
-        beyond = abs(miss) > settings.bias_limit
-        status = monitoring.EXCEEDED if beyond else monitoring.OK
-        checks.append(("champion_bias", miss, settings.bias_limit, status))
+    for name, miss in (("champion_bias", tested.choice.bias), ("contract_bias", renewed.bias)):
+        if miss is not None and np.isfinite(miss):
+            beyond = abs(miss) > settings.bias_limit
+            status = monitoring.EXCEEDED if beyond else monitoring.OK
+            checks.append((name, miss, settings.bias_limit, status))
     if tested.totals is not None:
         low, high = tested.totals
         checks.append(("total_band_low", low, None, monitoring.INFO))

@@ -2,7 +2,8 @@
 
 Drawn once per distinct (x, t_x, T): money scales with what a customer is known to spend, so
 customers of one row share their draws. Sums of such intervals do not cover totals: those take the
-error of the totals in backtests.
+error of the totals in backtests. The factor is that of split conformal prediction (Lei, G'Sell,
+Rinaldo, Tibshirani & Wasserman 2018, Distribution-Free Predictive Inference for Regression).
 """
 
 from __future__ import annotations

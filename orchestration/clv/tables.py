@@ -39,7 +39,6 @@ class Run:
 
     model_run_id: str
     as_of_date: date
-    engine: str = "builtin"
     scope: str = "all"
     last_order_at: datetime | None = None
     statistics_row_count: int | None = None
@@ -83,6 +82,7 @@ def to_tables(run: Run, fits: Sequence[Fit], counts: ArrayLike = ()) -> Tables:
             common
             | key
             | {
+                "engine": fit.engine,
                 "log_likelihood": fit.log_likelihood,
                 "customer_count": fit.n,
                 "is_converged": fit.converged,
@@ -182,4 +182,5 @@ def _fit(
         tuple(tuple(pairs[a, b] for b in values) for a in values) if pairs else (),
         row["log_likelihood"],
         row["is_converged"],
+        row["engine"],
     )

@@ -58,6 +58,7 @@ def parts(manifest: Mapping[str, Any]) -> list[Part]:
     names = {source["source_name"] for source in manifest["sources"].values()}
     return [BEFORE, AFTER] if PREDICTIONS in names else [WHOLE]
 
+
 RESULTS = "run_results*.json"
 _PARSED = ("models", "macros", "seeds", "tests")
 _PARSED_FILES = ("dbt_project.yml", "profiles.yml")

@@ -1,6 +1,7 @@
 -- One row per customer on as_of: each CLV formula against its parts, added up again on a second path.
--- Formula A must be net sales less both costs, formula C net sales less acquisition, formula B times the years the gross profit;
--- the expected forms take the net sales of the years observed for every year expected.
+-- Formula A must be net sales less both costs, formula C net sales less acquisition, formula B times the years the gross profit, and
+-- what is historic that profit less maintenance, and less both costs; the expected forms take the net sales of the years observed for
+-- every year expected.
 -- Measured against its own factors a formula could not fail, so the parts come from core's order state and the spend rows.
 -- A formula that is NULL because a cost is not landed is compared without that cost's part: NULL must meet NULL.
 with
@@ -25,12 +26,15 @@ parts as (
         clv.clv_formula_c_realised,
         clv.clv_formula_a_expected,
         clv.clv_formula_c_expected,
+        clv.historic_margin_amount,
+        clv.historic_net_value_amount,
         cast(clv.expected_years as double) as expected_years,
         coalesce(sales.net_sales_amount, 0) as net_sales_amount,
         case when clv.cac_basis not in ('not_landed', 'before_spend') then coalesce(costs.acquisition_amount, 0) end
             as acquisition_amount,
         case when clv.maintenance_amount is not null then coalesce(costs.maintenance_amount, 0) end as maintenance_amount,
         case when sales.first_order_on is not null then sales.profit_amount end as profit_amount,
+        case when sales.first_order_on is not null then sales.profit_amount else 0 end as realised_profit,
         greatest({{ days_between('sales.first_order_on', 'clv.as_of') }}, 30) / 365.25 as years_observed
     from clv
     left join {{ ref('int_clv__check_sales') }} as sales on clv.customer_id = sales.customer_id
@@ -43,6 +47,8 @@ compared as (
         net_sales_amount - acquisition_amount - maintenance_amount as realised_net_of_costs,
         net_sales_amount - acquisition_amount as realised_net_of_acquisition,
         clv_formula_b_per_year * years_observed as formula_b_profit,
+        realised_profit - maintenance_amount as profit_less_maintenance,
+        realised_profit - maintenance_amount - acquisition_amount as profit_less_costs,
         cast(net_sales_amount as double) * expected_years / nullif(years_observed, 0) - acquisition_amount as expected_net_of_acquisition
     from parts
 ),
@@ -61,7 +67,9 @@ final as (
         cast({{ difference('clv_formula_c_realised', 'realised_net_of_acquisition') }} as decimal(18,4)) as formula_c_difference,
         cast({{ difference('clv_formula_a_expected', '(expected_net_of_acquisition - maintenance_amount)') }} as decimal(18,4))
             as formula_a_expected_difference,
-        cast({{ difference('clv_formula_c_expected', 'expected_net_of_acquisition') }} as decimal(18,4)) as formula_c_expected_difference
+        cast({{ difference('clv_formula_c_expected', 'expected_net_of_acquisition') }} as decimal(18,4)) as formula_c_expected_difference,
+        cast({{ difference('historic_margin_amount', 'profit_less_maintenance') }} as decimal(18,4)) as historic_margin_difference,
+        cast({{ difference('historic_net_value_amount', 'profit_less_costs') }} as decimal(18,4)) as historic_net_value_difference
     from compared
 )
 

@@ -56,6 +56,11 @@ final as (
         cast(ranked.expected_next_order_on as date) as expected_next_order_on,
         cast(ranked.churn_probability as decimal(18,6)) as churn_probability,
         cast(ranked.churn_rule as string) as churn_rule,
+        cast(case
+            when ranked.churn_probability >= 0.66 then 'high'
+            when ranked.churn_probability >= 0.33 then 'medium'
+            when ranked.churn_probability is not null then 'low'
+        end as string) as churn_band,
         case when ranked.discounted_margin_365 is not null then {{ share('ranked.reached_count', 'ranked.valued_count') }} end
             as value_rank_rate,
         cast(case

@@ -38,6 +38,10 @@ final as (
         expected.first_order_on,
         expected.last_order_on,
         expected.order_count,
+        expected.frequency,
+        expected.recency_age_days,
+        expected.tenure_days,
+        expected.days_since_last_order,
         expected.net_sales_amount,
         expected.gross_profit_lifetime,
         expected.margin_source,
@@ -51,6 +55,8 @@ final as (
         expected.cac_basis,
         expected.cac_amount,
         expected.maintenance_amount,
+        expected.historic_margin_amount,
+        expected.historic_net_value_amount,
         expected.clv_formula_a_realised,
         expected.clv_formula_b_per_year,
         expected.clv_formula_c_realised,
@@ -64,6 +70,8 @@ final as (
         predictions.expected_orders_{{ days }}d,
         predictions.predicted_value_{{ days }}d,
         {% endfor -%}
+        {{ as_money('expected.historic_margin_amount + predictions.predicted_value_365d') }} as clv_total_365d_amount,
+        {{ share('(expected.historic_margin_amount + predictions.predicted_value_365d)', 'expected.cac_amount') }} as clv_to_cac_rate,
         predictions.p_alive,
         predictions.clv_tier
     from expected

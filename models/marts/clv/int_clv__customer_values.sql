@@ -59,6 +59,7 @@ measured as (
         customers.first_campaign,
         sales.first_order_on,
         sales.last_order_on,
+        sales.order_day_count,
         coalesce(sales.order_count, 0) as order_count,
         coalesce(sales.net_sales_amount, 0) as net_sales_amount,
         sales.gross_profit_amount,
@@ -103,6 +104,7 @@ valued as (
             when cac_basis = 'paid' then cost_per_new_customer_amount
             else 0
         end as cac_amount,
+        case when order_count > 0 then gross_profit_amount else 0 end - maintenance_amount as historic_margin_amount,
         line_cost_paid_amount + product_cost_paid_amount + category_cost_paid_amount + default_cost_paid_amount
             as known_cost_amount,
         greatest(line_cost_paid_amount, product_cost_paid_amount, category_cost_paid_amount, default_cost_paid_amount)
@@ -118,15 +120,13 @@ final as (
         cast(first_order_on as date) as first_order_on,
         cast(last_order_on as date) as last_order_on,
         cast(order_count as bigint) as order_count,
+        cast(order_day_count - 1 as bigint) as frequency,
+        {{ days_between('first_order_on', 'last_order_on') }} as recency_age_days,
+        {{ days_between('first_order_on', 'as_of') }} as tenure_days,
+        {{ days_between('last_order_on', 'as_of') }} as days_since_last_order,
         cast(net_sales_amount as decimal(18,4)) as net_sales_amount,
         cast(gross_profit_amount as decimal(18,4)) as gross_profit_lifetime,
-        cast(case
-            when coalesce(known_cost_amount, 0) = 0 then null
-            when line_cost_paid_amount = main_cost_amount then 'line'
-            when product_cost_paid_amount = main_cost_amount then 'product'
-            when category_cost_paid_amount = main_cost_amount then 'category'
-            when default_cost_paid_amount = main_cost_amount then 'default'
-        end as string) as margin_source,
+        cast({{ margin_source() }} as string) as margin_source,
         {{ share('main_cost_amount', 'basis_amount') }} as margin_source_rate,
         {{ share('known_cost_amount', 'basis_amount') }} as margin_known_rate,
         cast(case when order_count > 0 then years_observed end as decimal(18,6)) as years_observed,
@@ -138,6 +138,8 @@ final as (
         cast(cac_basis as string) as cac_basis,
         cast(cac_amount as decimal(18,4)) as cac_amount,
         cast(maintenance_amount as decimal(18,4)) as maintenance_amount,
+        cast(historic_margin_amount as decimal(18,4)) as historic_margin_amount,
+        cast(historic_margin_amount - cac_amount as decimal(18,4)) as historic_net_value_amount,
         cast(coalesce(aov * orders_per_year * years_observed, net_sales_amount) - cac_amount - maintenance_amount as decimal(18,4))
             as clv_formula_a_realised,
         cast(gross_profit_amount / nullif(years_observed, 0) as decimal(18,6)) as clv_formula_b_per_year,

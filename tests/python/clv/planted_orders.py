@@ -8,7 +8,10 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
+from orchestration.clv import learning
+
 AS_OF = date(2026, 6, 30)
+WITHOUT_SKLEARN = f"scikit-learn is not installed; it is the extra `ml`: {learning.INSTALL}"
 CHANGES = pa.schema(
     [
         ("customer_id", pa.string()),

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from planted_orders import AS_OF, changes, prospects, shop
+from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop
 from scipy.stats import spearmanr
 
 from orchestration.clv import learning, metrics
-from orchestration.clv.backtest import backtest, calibrated, champion, plan
+from orchestration.clv.backtest import backtest, calibrated, champion, learned, plan
 from orchestration.clv.config import ClvSettings
 from orchestration.clv.cuts import Facts, day_number
 from orchestration.clv.forecasts import Forecast, candidate, fit_models, value_per_order
@@ -190,15 +190,29 @@ def test_a_curve_is_used_where_it_helps() -> None:
 
 
 def test_learned_models_are_candidates_of_long_histories() -> None:
-    pytest.importorskip("sklearn", reason="the extra ml is not installed")
+    pytest.importorskip("sklearn", reason=WITHOUT_SKLEARN)
     given, people = shop(1600, 1500)
     found = backtest(Facts(given, people, AS_OF), ClvSettings(), None)
     names = {row["model_name"] for row in found.rows}
     assert {"gradient_boosting", "blend", learning.FOREST, learning.LOGISTIC} <= names
 
 
+def test_history_must_be_twice_the_horizon_to_learn_from(monkeypatch) -> None:
+    monkeypatch.setattr(learning, "available", lambda: True)
+    facts = Facts(*shop(1600, 700), AS_OF)
+    cut = facts.cut(NOW, 180)
+    first = NOW - facts.first_day
+    assert learned(facts, cut, first // 2 + 1, ClvSettings()) is None
+    earlier, then = learned(facts, cut, first // 2 - 100, ClvSettings())
+    assert earlier.on == NOW - (first // 2 - 100) and len(then.orders) == len(earlier)
+    assert learned(facts, cut, 180, ClvSettings(use_learning=False)) is None
+    assert learned(facts, facts.cut(NOW - 400), 30, ClvSettings()) is not None
+    few = Facts(*shop(400, 700), AS_OF)
+    assert learned(few, few.cut(NOW), 180, ClvSettings()) is None
+
+
 def test_learning_is_the_same_every_time() -> None:
-    pytest.importorskip("sklearn", reason="the extra ml is not installed")
+    pytest.importorskip("sklearn", reason=WITHOUT_SKLEARN)
     facts = Facts(*shop(700, 900), AS_OF)
     earlier, later = facts.cut(NOW - 100, 100), facts.cut(NOW, 100)
     then = facts.outcome(earlier, 100)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from planted_orders import AS_OF, CHANGES, changes, prospects, shop
 
+from orchestration.clv import cuts
 from orchestration.clv.cuts import Cut, Facts, day_number
 from orchestration.clv.schemas import EMPTY, FILES, write_empty
 from orchestration.errors import UserError
@@ -46,6 +47,21 @@ def seen(rows: list[tuple], days_ago: int) -> dict[str, list]:
 def test_nothing_after_the_cut_is_in_it(leak: tuple) -> None:
     assert seen([*BEFORE, leak], 100) == seen(BEFORE, 100)
     assert seen([*BEFORE, leak], 0) != seen(BEFORE, 0)
+
+
+# What a cut would be that forgets to look at the days.
+BLIND = {"known <= {known}": "true", "order_day <= {until}": "true"}
+
+
+@pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
+def test_a_cut_that_leaks_is_caught(leak: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_STATE", "_WITHOUT_ORDER"):
+        text = getattr(cuts, name)
+        for found, instead in BLIND.items():
+            text = text.replace(found, instead)
+        assert text != getattr(cuts, name)
+        monkeypatch.setattr(cuts, name, text)
+    assert seen([*BEFORE, leak], 100) != seen(BEFORE, 100)
 
 
 def test_a_cut_counts_order_days_and_nets_what_is_known() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
+from orchestration.clv.cuts import Facts, day_number
 
 # What depends on the planted facts, in the order in which it builds.
 MODELS = (
@@ -164,6 +166,64 @@ def test_today_the_changes_add_up_to_what_customers_have_spent(
     assert left_out == []
 
 
+def test_days_add_up_to_what_customers_have_been_worth(demo: duckdb.DuckDBPyConnection) -> None:
+    wrong = _rows(demo, """
+        with days as (
+            select
+                customer_id, sum(order_count) as orders, sum(net_sales_amount) as net_sales, sum(margin_amount) as margin,
+                sum(coalesce(service_cost_amount, 0) + coalesce(touch_cost_amount, 0) + coalesce(benefit_cost_amount, 0)) as costs,
+                min(day_on) filter (order_count > 0) as first_on, count(*) filter (order_count > 0) - 1 as frequency
+            from marts.clv_customer_day group by customer_id
+        )
+        select clv.customer_id
+        from marts.customer_clv as clv
+        join core.int_core__as_of as as_of on clv.as_of = as_of.as_of
+        left join days using (customer_id)
+        where coalesce(days.orders, 0) <> clv.order_count
+            or coalesce(days.net_sales, 0) <> clv.net_sales_amount
+            or coalesce(abs(days.margin - clv.gross_profit_lifetime), 0) > 0.01
+            or abs(coalesce(days.costs, 0) - clv.maintenance_amount) > 0.01
+            or days.first_on is distinct from clv.first_order_on
+            or (clv.order_count > 0 and days.frequency <> clv.frequency)
+            or clv.recency_age_days + clv.days_since_last_order <> clv.tenure_days
+            or abs(clv.historic_margin_amount - coalesce(days.margin, 0) + days.costs) > 0.01
+    """)  # fmt: skip
+    assert wrong == []
+    (found,) = _rows(demo, """
+        select
+            count(distinct margin_source) as sources, sum(service_cost_amount) as service, sum(touch_cost_amount) as touch,
+            sum(benefit_cost_amount) as benefit
+        from marts.clv_customer_day
+    """)  # fmt: skip
+    assert found["sources"] and all(found.values())
+
+
+@pytest.mark.parametrize("place", [0, 5])
+def test_statistics_are_what_models_are_fitted_on(
+    demo: duckdb.DuckDBPyConnection, place: int
+) -> None:
+    """Grouped in SQL, and from the changes by Python: of today, and of a month end as it was known then."""
+    days = demo.execute("select distinct as_of from marts.clv_sufficient_statistic").fetchall()
+    as_of, day = max(days)[0], sorted(days, reverse=True)[place][0]
+    relations = (demo.table(f"marts.int_clv__{name}") for name in ("day_changes", "prospects"))
+    facts = Facts(*(relation.to_arrow_table() for relation in relations), as_of)
+    expected: Counter = Counter()
+    for contractual in (False, True):
+        rows = facts.cut(day_number(day), contractual=contractual).statistics
+        name = "contractual" if contractual else "noncontractual"
+        for key in zip(rows.x, rows.t_x, rows.T, rows.weight, strict=True):
+            expected[(name, *map(int, key[:3]))] += int(key[3])
+    found = demo.execute(
+        """
+        select relationship_type, frequency, recency_age_days, tenure_days, customer_count
+        from marts.clv_sufficient_statistic where as_of = ?
+        """,
+        [day],
+    ).fetchall()
+    assert {row[:4]: row[4] for row in found} == expected
+    assert expected.total() > len(expected) > 50
+
+
 @pytest.mark.parametrize("days_ago", [0, 45, 183, 400])
 def test_the_state_of_a_past_day_is_what_was_known_then(
     demo: duckdb.DuckDBPyConnection, days_ago: int
@@ -175,34 +235,103 @@ def test_the_state_of_a_past_day_is_what_was_known_then(
     _assert_same(_state(demo, day), expected)
 
 
-def test_nothing_dated_after_the_cut_reaches_it(
-    demo_root: Path, manifest: dict, tmp_path: Path
-) -> None:
+class Planted:
+    """The demo twice, the second time with one fact of each kind after a cut; and what the models say of both."""
+
+    def __init__(self, demo_root: Path, compiled: dict[str, str], folder: Path) -> None:
+        self.compiled = {name: compiled[name] for name in MODELS}
+        self.connections = {}
+        for name in ("without", "with"):
+            # The catalogue has the file's name, which compiled SQL refers to.
+            (folder / name).mkdir()
+            shutil.copy(demo_root / "warehouse.duckdb", folder / name)
+            self.connections[name] = duckdb.connect(str(folder / name / "warehouse.duckdb"))
+        connection = self.connections["with"]
+        self.as_of = connection.execute("select as_of from core.int_core__as_of").fetchone()[0]
+        self.cut = self.as_of - timedelta(days=120)
+        self.kinds = _plant(connection, self.cut, self.cut + timedelta(days=2))
+
+    def states(self, day: date, leak: tuple[str, str, str] | None = None) -> list[dict]:
+        """The state of a day without and with the planted facts. A leak puts something else in place of a piece of a
+        model's SQL."""
+        found = []
+        for connection in self.connections.values():
+            for name, sql in self.compiled.items():
+                schema = "marts" if name.startswith("int_clv") else "core"
+                if leak and leak[0] == name:
+                    assert leak[1] in sql, f"{name} has changed: the leak must be planted elsewhere"
+                    sql = sql.replace(leak[1], leak[2])
+                connection.execute(f"create or replace table {schema}.{name} as {sql}")
+            found.append(_state(connection, day))
+        return found
+
+    def changed(self, day: date, leak: tuple[str, str, str] | None = None) -> set[str]:
+        """Customers of whom the planted facts have changed what is known on a day."""
+        without, planted = self.states(day, leak)
+        both = without.keys() | planted.keys()
+        return {key[0] for key in both if without.get(key) != planted.get(key)}
+
+
+@pytest.fixture(scope="module")
+def planted(
+    demo_root: Path, compiled_models: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Planted]:
+    found = Planted(demo_root, compiled_models, tmp_path_factory.mktemp("planted"))
+    yield found
+    for connection in found.connections.values():
+        connection.close()
+
+
+def test_nothing_dated_after_the_cut_reaches_it(planted: Planted) -> None:
     """One fact of each kind is planted after the cut: the state there stays, today's changes."""
-    # The catalogue has the file's name, which compiled SQL refers to.
-    shutil.copy(demo_root / "warehouse.duckdb", tmp_path)
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
-        as_of = connection.execute("select as_of from core.int_core__as_of").fetchone()[0]
-        cut = as_of - timedelta(days=120)
-        later = cut + timedelta(days=2)
-        before, today = _state(connection, cut), _state(connection, as_of)
-        planted = _plant(connection, cut, later)
-        for name in MODELS:
-            node = manifest["nodes"][f"model.perennial.{name}"]
-            connection.execute(
-                f"create or replace table {node['relation_name']} as {node['compiled_code']}"
-            )
-        assert _state(connection, cut) == before
-        _assert_same(before, _recomputed(connection, cut))
-        after = _state(connection, as_of)
-        changed = {
-            key[0] for key in today.keys() | after.keys() if today.get(key) != after.get(key)
-        }
-        assert {kind for kind, customers in planted.items() if not customers & changed} == set()
+    assert planted.changed(planted.cut) == set()
+    connection = planted.connections["with"]
+    _assert_same(_state(connection, planted.cut), _recomputed(connection, planted.cut))
+    today = planted.changed(planted.as_of)
+    assert {kind for kind, customers in planted.kinds.items() if not customers & today} == set()
+
+
+# What each kind of leak would look like in the models: (model, what it says, what a leaky one would say).
+DAY_CHANGES = "int_clv__day_changes"
+LEAKS = {
+    "order": (DAY_CHANGES, "valid_from_on as known_on", "date '2000-01-01' as known_on"),
+    "payment": (DAY_CHANGES, "valid_from_on as known_on", "ordered_on as known_on"),
+    "refund": (
+        DAY_CHANGES,
+        "greatest(refunds.refunded_on, orders.valid_from_on) as known_on",
+        "orders.valid_from_on as known_on",
+    ),
+    "cancellation": (DAY_CHANGES, "valid_to_on as known_on", "known_on"),
+    "price version": (
+        "fct_order_line",
+        "and v.ordered_at >= p.valid_from\n            and v.ordered_at < p.valid_to",
+        "and p.valid_to > timestamp '9000-01-01'",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LEAKS)
+def test_a_model_that_leaks_is_caught(planted: Planted, kind: str) -> None:
+    """The test above can fail: by the planted fact of the kind, and for the customer whom it is about."""
+    assert planted.changed(planted.cut, LEAKS[kind]) & planted.kinds[kind]
+
+
+def test_landing_time_plays_no_part(planted: Planted) -> None:
+    """What is landed late but dated before the cut belongs to it; nothing that features are made from knows when it came."""
+    connection = planted.connections["without"]
+    columns = connection.execute(
+        """
+        select table_name || '.' || column_name from information_schema.columns
+        where table_name in ('int_core__orders', 'int_core__refunds', 'dim_product', 'fct_order', 'fct_refund', 'fct_order_line')
+            and (column_name like '%landed%' or column_name like '%loaded%')
+        """
+    ).fetchall()
+    assert columns == []
+    assert not any("landed_at" in sql or "loaded_at" in sql for sql in planted.compiled.values())
 
 
 def _plant(connection: duckdb.DuckDBPyConnection, cut: date, later: date) -> dict[str, set[str]]:
-    """Facts after the cut by kind, with the customers whose state of today each must change."""
+    """Facts after the cut by kind, with the customers whose state it can change."""
     orders = connection.execute(
         """
         select min(order_key), customer_id from core.fct_order
@@ -264,8 +393,8 @@ def _plant(connection: duckdb.DuckDBPyConnection, cut: date, later: date) -> dic
         [later, product, later],
     )
     customers = connection.execute(
-        "select distinct customer_id from core.fct_order_line where product_key = ? and ordered_on > ?",
-        [product, later],
+        "select distinct customer_id from core.fct_order_line where product_key = ?",
+        [product],
     ).fetchall()
     return {
         "order": {buyer},

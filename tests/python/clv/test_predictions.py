@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from planted_orders import AS_OF, changes, prospects, shop
+from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop
 
-from orchestration.clv import pipeline, priors
+from orchestration.clv import contracts, pipeline, priors
 from orchestration.clv.backtest import Backtest, Choice
 from orchestration.clv.config import ClvSettings
 from orchestration.clv.cuts import Facts, day_number
@@ -116,6 +116,7 @@ def test_same_input_same_run(
         path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()
     } == before
     assert {path.stem for path in before} == set(FILES)
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".parquet"}
 
 
 def test_a_failed_write_leaves_nothing(run: Predictions, tmp_path: Path) -> None:
@@ -217,7 +218,9 @@ def test_churn_follows_the_business_s_rule(
         ClvSettings(churn_rules={"*": "guess"})
 
 
-def test_contracts_are_renewals() -> None:
+@pytest.fixture(scope="module")
+def subscribers() -> Predictions:
+    """400 who pay 50 every 30 days until they stop; the said words are in `heard`."""
     rng = np.random.default_rng(1)
     rows, people = [], []
     for number in range(400):
@@ -228,7 +231,11 @@ def test_contracts_are_renewals() -> None:
             if rng.random() > stay:
                 break
         people.append((who, "search", came, "contractual"))
-    found = predict(changes(rows), prospects(people), AS_OF, PLAIN)
+    return predict(changes(rows), prospects(people), AS_OF, PLAIN)
+
+
+def test_contracts_are_renewals(subscribers: Predictions) -> None:
+    found = subscribers
     buyers = columns(found)
     assert set(buyers["prediction_basis"]) == {"contractual"} == set(buyers["churn_rule"])
     assert statuses(found)["shifted_beta_geometric"] == "ok"
@@ -243,6 +250,116 @@ def test_contracts_are_renewals() -> None:
     assert np.corrcoef(stayed, buyers["churn_probability"][~gone].astype(float))[0, 1] < -0.5
     values = buyers["expected_revenue_365"][~gone] / rest
     assert values == pytest.approx(50)
+    assert set(buyers["orders_p95_365"][gone]) == {0}
+    low, high = (buyers[f"orders_{end}_365"][~gone] for end in ("p05", "p95"))
+    assert (low < high).all() and (low < rest).all() and (high > rest).all() and high.max() <= 13
+    low, middle, high = (buyers[f"{end}_365"][~gone] for end in ("p05", "p50", "p95"))
+    assert (low <= middle).all() and (middle <= high).all()
+    assert (high >= buyers["discounted_margin_365"][~gone]).all()
+
+
+def test_renewals_are_backtested(subscribers: Predictions) -> None:
+    rows = subscribers.tables["backtest_metric"].to_pylist()
+    names = {"shifted_beta_geometric", "constant_retention"}
+    assert {row["model_name"] for row in rows} == names
+    assert len({row["origin_on"] for row in rows}) == 4
+
+    def mean(model: str, measure: str, metric: str) -> float:
+        wanted = (model, measure, metric)
+        return float(
+            np.mean(
+                [
+                    row["value"]
+                    for row in rows
+                    if (row["model_name"], row["measure"], row["metric"]) == wanted
+                ]
+            )
+        )
+
+    for measure in ("orders", "value"):
+        assert abs(mean("shifted_beta_geometric", measure, "bias")) < 0.1
+    # Who has stayed long leaves less, which one rate for all does not know.
+    for measure, metric in (("value", "mae"), ("churn", "brier")):
+        assert mean("shifted_beta_geometric", measure, metric) < mean(
+            "constant_retention", measure, metric
+        )
+    for measure in ("orders", "value"):
+        assert mean("shifted_beta_geometric", measure, "coverage_90") >= 0.88
+    keys = [
+        tuple(
+            row[name] for name in ("origin_on", "horizon_days", "model_name", "measure", "metric")
+        )
+        for row in rows
+    ]
+    assert len(set(keys)) == len(keys)
+    deciles = subscribers.tables["backtest_decile"].to_pylist()
+    assert {row["model_name"] for row in deciles} == names
+    checks = {row["check_name"]: row for row in subscribers.tables["monitor"].to_pylist()}
+    assert checks["contract_bias"]["status"] == "ok"
+
+
+def test_a_late_renewal_is_not_one_that_was_missed() -> None:
+    """Renewals every 30 days; known at day 105 of 90: on time, a little late, missed."""
+    rows = [
+        (who, 400 - day, 400 - day, 1, 50, 20)
+        for who, days in {
+            "a": range(0, 400, 30),
+            "b": [*range(0, 270, 30), 279, 309, 339, 369],
+            "c": range(0, 331, 30),
+            "d": range(0, 100, 30),
+        }.items()
+        for day in days
+    ]
+    people = prospects([(who, "search", 400, "contractual") for who in "abcd"])
+    facts = Facts(changes(rows), people, AS_OF)
+    cut = facts.cut(day_number(AS_OF) - 400 + 271, 90, contractual=True)
+    stayed, known = contracts._stayed(facts, cut, 30, 90)
+    assert stayed.tolist() == [1, 1, 0, 0] and known.tolist() == [True, True, True, False]
+    late = facts.cut(day_number(AS_OF) - 60, 90, contractual=True)
+    assert not contracts._stayed(facts, late, 30, 90)[1].any()
+
+
+def test_odd_customers_get_answers_too() -> None:
+    """First order today; 2,000 order days; refunds above orders; a shop in which all pay the same."""
+    given, people = shop(700, 2500)
+    flat = [None if value is None else 30 for value in given["net_sales_delta"].to_pylist()]
+    given = given.set_column(4, "net_sales_delta", pa.array(flat, pa.decimal128(18, 4)))
+    odd = changes(
+        [
+            ("today", 0, 0, 1, 30, 12),
+            *(("often", day, day, 1, 30, 12) for day in range(2000)),
+            ("back", 200, 200, 1, 30, 12),
+            ("back", 200, 150, 0, -80, -62),
+        ]
+    )
+    names = [(who, "search", 2000, None) for who in ("today", "often", "back")]
+    found = predict(
+        pa.concat_tables([given, odd]), pa.concat_tables([people, prospects(names)]), AS_OF, PLAIN
+    )
+    assert statuses(found)["gamma_gamma"] == "constant_spend"
+    table = found.tables["prediction"].to_pylist()
+    by_id = {row["customer_id"]: row for row in table}
+    for who in ("today", "often", "back"):
+        row = by_id[who]
+        assert row["prediction_basis"] == "model", who
+        orders = [row[f"expected_orders_{days}"] for days in HORIZONS]
+        assert np.isfinite(orders).all() and (np.diff(orders) > 0).all()
+        assert 0 <= row["discounted_margin_365"] <= row["p95_365"] < 1e6
+    assert by_id["today"]["tenure_days"] == 0
+    assert by_id["often"]["expected_orders_365"] == pytest.approx(365, rel=0.1)
+    assert by_id["back"]["expected_revenue_365"] < by_id["today"]["expected_revenue_365"]
+
+
+def test_words_for_whoever_waits(whole: tuple[pa.Table, pa.Table]) -> None:
+    heard: list[str] = []
+    predict(*whole, AS_OF, PLAIN, heard.append)
+    assert len(heard) == 6
+    assert heard[0].startswith("backtest 1 of 4: the 365 days after 2025-06-30")
+    assert "predicts: totals were" in heard[4] and "in 4 backtests" in heard[4]
+    assert heard[5] == "1,000 of 1,000 customers have a prediction"
+    heard.clear()
+    predict(*shop(300, 500), AS_OF, PLAIN, heard.append)
+    assert heard[0] == "no model of single customers yet: buyers 300 of 500"
 
 
 def test_first_orders_come_as_channels_and_ages_say() -> None:
@@ -326,6 +443,8 @@ def test_a_merge_moves_history_and_nothing_else(whole: tuple[pa.Table, pa.Table]
     joined = Facts(rows, whole[1], AS_OF).cut(now)
     assert joined.value.sum() == pytest.approx(apart.value.sum())
     assert len(joined) == len(apart) - 1
+    # The same facts of other people are another run.
+    assert Facts(rows, whole[1], AS_OF).content_hash() != Facts(*whole, AS_OF).content_hash()
 
 
 @pytest.mark.parametrize("champion", ["last_window", "mean_rate", "gradient_boosting", "blend"])
@@ -333,7 +452,7 @@ def test_any_champion_answers_all_horizons(
     champion: str, run: Predictions, whole: tuple[pa.Table, pa.Table], monkeypatch
 ) -> None:
     if champion in ("gradient_boosting", "blend"):
-        pytest.importorskip("sklearn", reason="the extra ml is not installed")
+        pytest.importorskip("sklearn", reason=WITHOUT_SKLEARN)
     usual = pipeline.backtest
 
     def crowned(facts: Facts, *others) -> Backtest:
