@@ -12,6 +12,9 @@ from importlib.metadata import version as installed_version
 from typing import Any
 
 from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
@@ -75,8 +78,7 @@ class Refresh(ConfigurableResource):
 
 class Dbt(DbtCliResource):
     """dbt without what a build here has no use for: asking the pinned program for its version, and
-    a
-    second connection of Dagster's own. Both cost seconds in every run."""
+    a second connection of Dagster's own. Both cost seconds in every run."""
 
     @cached_property
     def _cli_version(self) -> Version:
@@ -87,8 +89,8 @@ class Dbt(DbtCliResource):
 
 
 class LayerTranslator(DagsterDbtTranslator):
-    """Groups are layers; every raw table comes from the one asset `landing`, every prediction from
-    `clv_predictions`."""
+    """Groups are layers; every raw table comes from the one asset `landing`, everything predicted
+    from `clv_predictions`."""
 
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
@@ -132,7 +134,7 @@ def landing(
 
 
 def make_dbt_assets(manifest: Mapping[str, Any], part: dbt_runtime.Part) -> AssetsDefinition:
-    """One asset for each seed and model of this part, one check for each data test."""
+    """One asset for each seed and model of a part, one check for each data test."""
     manifest_nodes = manifest["nodes"]
 
     @dbt_assets(
@@ -193,17 +195,19 @@ def make_dbt_assets(manifest: Mapping[str, Any], part: dbt_runtime.Part) -> Asse
 @asset(
     key=PREDICTIONS,
     deps=[AssetKey(["marts", name]) for name in dbt_runtime.FEATURES],
+    check_specs=[AssetCheckSpec("answered", asset=PREDICTIONS)],
     group_name="predictions",
     kinds={"python"},
 )
 def clv_predictions(
     context: AssetExecutionContext, refresh: Refresh, progress: ResourceParam[Progress]
 ) -> MaterializeResult:
-    """Fits, backtests and predictions of customer lifetime value, as Parquet under clv/. A fit that
-    fails leaves the last predictions, and says so."""
+    """Fits, backtests and predictions of customer lifetime value, as Parquet under clv/. Models
+    that fail leave the last predictions; the check says so."""
     with reported(progress, "predict", context) as step:
         figures = steps.predict_values(refresh.paths, refresh.settings, step, context.log.info)
-    return MaterializeResult(metadata=figures)
+    check = AssetCheckResult(passed="failed" not in figures, severity=AssetCheckSeverity.WARN)
+    return MaterializeResult(metadata=figures, check_results=[check])
 
 
 def make_publish(manifest: Mapping[str, Any]) -> AssetsDefinition:

@@ -5,9 +5,11 @@ Light on purpose: the landing step writes the files of zero rows, and must not l
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -154,7 +156,7 @@ FILES: dict[str, pa.Schema] = {
     "readiness": READINESS_SCHEMA,
     "monitor": MONITOR_SCHEMA,
 }
-EMPTY = "_empty"
+EMPTY, FAILED = "_empty", "failed"
 
 
 def write_empty(folder: Path) -> None:
@@ -186,3 +188,30 @@ def write_run(folder: Path, model_run_id: str, tables: Mapping[str, pa.Table]) -
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return True
+
+
+def write_failure(folder: Path, as_of: date, reason: str) -> None:
+    """Say in `folder` that the models have no answer for this day, and why: a run without rows but
+    one, whose status is FAILED. It takes the place of an earlier one of the day."""
+    forget_failure(folder, as_of)
+    row = {
+        "model_run_id": _failure(as_of),
+        "submodel": "all",
+        "as_of_date": as_of,
+        "config": json.dumps({"reason": reason}),
+        "status": FAILED,
+        "is_champion": False,
+        "fitted_at": datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+    }
+    tables = {name: schema.empty_table() for name, schema in FILES.items()}
+    tables["model_run"] = pa.Table.from_pylist([row], RUN_SCHEMA)
+    write_run(folder, _failure(as_of), tables)
+
+
+def forget_failure(folder: Path, as_of: date) -> None:
+    """The day has been answered, or fails anew."""
+    shutil.rmtree(folder / _failure(as_of), ignore_errors=True)
+
+
+def _failure(as_of: date) -> str:
+    return f"{as_of.isoformat()}-{FAILED}"

@@ -23,20 +23,21 @@ from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 FLAGS = ("--no-use-colors", "--log-level-file", "none")
 # Unit tests are about the code, not the data, and a row that staging doubled is found again by the
 # same key one layer up: `make test` and a bare `dbt build` run both.
+RESULTS = "run_results*.json"
 BUILD = (
     *("build", "--exclude-resource-type", "unit_test"),
     *("--exclude", "path:models/staging,resource_type:test"),
 )
-# Predictions are made of the warehouse, by Python, and read again: a run calls dbt before and after
-# that, a bare `dbt build` reads the last ones that it finds.
+# Python makes predictions from the warehouse, and marts read them: a run calls dbt before and after
+# it, a bare `dbt build` reads the last predictions that it finds.
 PREDICTIONS = "clv"
 FEATURES = ("int_clv__day_changes", "int_clv__prospects")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A share of the project that one call of dbt builds; `name` is the step's, `asset` Dagster's,
-    the others are selections of dbt's."""
+    """A share of the project that one call of dbt builds; `name` is that of the step, `asset` that
+    of Dagster's op, the others are dbt's selections."""
 
     name: str
     asset: str
@@ -54,12 +55,11 @@ AFTER = Part("value", "dbt_predicted", select=f"source:{PREDICTIONS}+")
 
 
 def parts(manifest: Mapping[str, Any]) -> list[Part]:
-    """In their order: two where models read predictions."""
+    """The calls of dbt that build the whole project: two where models read predictions."""
     names = {source["source_name"] for source in manifest["sources"].values()}
     return [BEFORE, AFTER] if PREDICTIONS in names else [WHOLE]
 
 
-RESULTS = "run_results*.json"
 _PARSED = ("models", "macros", "seeds", "tests")
 _PARSED_FILES = ("dbt_project.yml", "profiles.yml")
 _NOT_FOR_DBT = "PERENNIAL_KEY"

@@ -106,7 +106,7 @@ def _write(
         connection.execute(f"attach {literal(paths.warehouse)} as warehouse (read_only)")
         if paths.published.is_file():
             connection.execute(f"attach {literal(paths.published)} as published (read_only)")
-        warnings = audit(connection, relations, paths, record.settings)
+        warnings = audit(connection, relations, paths, record)
         connection.execute(
             f"attach {literal(fresh)} as fresh (storage_version {literal(STORAGE_VERSION)})"
         )
