@@ -90,7 +90,8 @@ final as (
         predictions.expected_orders_{{ days }}d,
         predictions.predicted_value_{{ days }}d,
         {% endfor -%}
-        {{ as_money('case when predictions.predicted_value_365d is not null then ' ~ keeping ~ ' end') }} as expected_maintenance_365d_amount,
+        {{ as_money('case when predictions.predicted_value_365d is not null then ' ~ keeping ~ ' end') }}
+            as expected_maintenance_365d_amount,
         {{ as_money('cast(predictions.predicted_value_365d as double) - ' ~ keeping) }} as predicted_net_value_365d,
         {{ as_money('expected.historic_margin_amount + predictions.predicted_value_365d') }} as clv_total_365d_amount,
         {{ share('(expected.historic_margin_amount + predictions.predicted_value_365d)', 'expected.cac_amount') }} as clv_to_cac_rate,
