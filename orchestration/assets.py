@@ -12,6 +12,9 @@ from importlib.metadata import version as installed_version
 from typing import Any
 
 from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
@@ -41,6 +44,7 @@ from orchestration.runtime.progress import Progress, Step
 from orchestration.runtime.settings import Settings, pick_channels, read_settings
 
 LANDING = AssetKey("landing")
+PREDICTIONS = AssetKey("clv_predictions")
 PUBLISH = AssetKey("publish")
 
 
@@ -74,8 +78,7 @@ class Refresh(ConfigurableResource):
 
 class Dbt(DbtCliResource):
     """dbt without what a build here has no use for: asking the pinned program for its version, and
-    a
-    second connection of Dagster's own. Both cost seconds in every run."""
+    a second connection of Dagster's own. Both cost seconds in every run."""
 
     @cached_property
     def _cli_version(self) -> Version:
@@ -86,7 +89,8 @@ class Dbt(DbtCliResource):
 
 
 class LayerTranslator(DagsterDbtTranslator):
-    """Groups are layers, and every raw table comes from the one asset `landing`."""
+    """Groups are layers; every raw table comes from the one asset `landing`, everything predicted
+    from `clv_predictions`."""
 
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
@@ -94,7 +98,8 @@ class LayerTranslator(DagsterDbtTranslator):
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
         named = dbt_resource_props.get("config", {}).get("meta", {}).get("dagster", {})
         if dbt_resource_props["resource_type"] == "source" and "asset_key" not in named:
-            return LANDING
+            is_predicted = dbt_resource_props["source_name"] == dbt_runtime.PREDICTIONS
+            return PREDICTIONS if is_predicted else LANDING
         return super().get_asset_key(dbt_resource_props)
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
@@ -128,21 +133,26 @@ def landing(
     return MaterializeResult(metadata=figures)
 
 
-def make_dbt_assets(manifest: Mapping[str, Any]) -> AssetsDefinition:
-    """One asset for each seed and model of the project, one check for each data test."""
+def make_dbt_assets(manifest: Mapping[str, Any], part: dbt_runtime.Part) -> AssetsDefinition:
+    """One asset for each seed and model of a part, one check for each data test."""
     manifest_nodes = manifest["nodes"]
 
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=LayerTranslator(), name="dbt_project")
-    def dbt_project(
+    @dbt_assets(
+        manifest=manifest,
+        dagster_dbt_translator=LayerTranslator(),
+        name=part.asset,
+        select=part.select,
+        exclude=part.exclude,
+    )
+    def dbt_part(
         context: AssetExecutionContext,
         dbt: Dbt,
         refresh: Refresh,
         progress: ResourceParam[Progress],
     ):
-        with reported(progress, "build", context) as step:
+        with reported(progress, part.name, context) as step:
             paths, settings = refresh.paths, refresh.settings
-            steps.before_build(paths)
-            (paths.target / "run_results.json").unlink(missing_ok=True)
+            steps.before_build(paths, part)
             given = ["--vars", json.dumps(settings.given)] if settings.given else []
             with dbt_runtime.as_dbt_may_see_it(paths):
                 invocation = dbt.cli(
@@ -158,7 +168,7 @@ def make_dbt_assets(manifest: Mapping[str, Any]) -> AssetsDefinition:
                     if not event.is_result_event:
                         continue
                     finished += 1
-                    step.tick(f"build     {finished} models and tests done")
+                    step.tick(f"{part.name:<9} {finished} models and tests done")
                     if event.raw_event["data"]["node_info"]["unique_id"] not in manifest_nodes:
                         unknown += 1
                         continue
@@ -175,11 +185,29 @@ def make_dbt_assets(manifest: Mapping[str, Any]) -> AssetsDefinition:
                 )
             error = invocation.get_error()
             figures = steps.after_build(
-                paths, settings, context.run_id, str(error) if error else "", step
+                paths, settings, context.run_id, str(error) if error else "", step, part
             )
             context.log.info("%s", figures)
 
-    return dbt_project
+    return dbt_part
+
+
+@asset(
+    key=PREDICTIONS,
+    deps=[AssetKey(["marts", name]) for name in dbt_runtime.FEATURES],
+    check_specs=[AssetCheckSpec("answered", asset=PREDICTIONS)],
+    group_name="predictions",
+    kinds={"python"},
+)
+def clv_predictions(
+    context: AssetExecutionContext, refresh: Refresh, progress: ResourceParam[Progress]
+) -> MaterializeResult:
+    """Fits, backtests and predictions of customer lifetime value, as Parquet under clv/. Models
+    that fail leave the last predictions; the check says so."""
+    with reported(progress, "predict", context) as step:
+        figures = steps.predict_values(refresh.paths, refresh.settings, step, context.log.info)
+    check = AssetCheckResult(passed="failed" not in figures, severity=AssetCheckSeverity.WARN)
+    return MaterializeResult(metadata=figures, check_results=[check])
 
 
 def make_publish(manifest: Mapping[str, Any]) -> AssetsDefinition:

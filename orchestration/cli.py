@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -251,20 +251,20 @@ def run_command(options: argparse.Namespace) -> int:
         _check_key(paths)
         preflight.check_disk(paths)
         preflight.check_warehouse(paths)
-        figures = _run_job(paths, run_id, settings, channels, only=None)
+        figures = _run_job(paths, run_id, settings, channels)
     print(f"Published in {time.monotonic() - started:.0f} s: {paths.published} and {paths.report}")
     return _judge_refused(figures.get("refused", 0), settings)
 
 
 def build_command(options: argparse.Namespace) -> int:
-    """Every model and test, as the Dagster job `refresh` on the dbt assets only."""
+    """Every model, test and prediction: the Dagster job `refresh` without its ends."""
     settings, _ = _request(options)
     paths, run_id = _begin()
     with run_lock(paths.lock, run_id):
         preflight.check_landed(paths)
         preflight.check_disk(paths)
         preflight.check_warehouse(paths)
-        _run_job(paths, run_id, settings, [], only="dbt_project")
+        _run_job(paths, run_id, settings, [], leave_out=("landing", "publish", "report"))
     return PUBLISHED
 
 
@@ -441,12 +441,16 @@ def _check_key(paths: DataPaths) -> None:
 
 
 def _run_job(
-    paths: DataPaths, run_id: str, settings: Settings, channels: list[str], only: str | None
+    paths: DataPaths,
+    run_id: str,
+    settings: Settings,
+    channels: list[str],
+    leave_out: Collection[str] = (),
 ) -> dict[str, int]:
     """Execute the job `refresh` in this process, on the instance that `dagster dev` opens.
 
-    `only` names one op to execute instead of all. Returns the figures of landing. Raises what
-    ended a step, or UnforeseenError.
+    `leave_out` names ops that are not executed. Returns the figures of landing. Raises what ended
+    a step, or UnforeseenError.
     """
     with _only_progress(paths) as terminal:
         progress = TerminalProgress(terminal)
@@ -460,7 +464,12 @@ def _run_job(
             job = defs.resolve_job_def("refresh")
             step.say(f"run {run_id}")
         asked = {"as_of": None, "channels": channels, "vars": dict(settings.given)}
-        keys = {assets.node_def.name: list(assets.keys) for assets in defs.assets}
+        keys = [
+            key
+            for assets in defs.assets
+            if assets.node_def.name not in leave_out
+            for key in assets.keys
+        ]
         with dagster_instance() as instance:
             result = job.execute_in_process(
                 run_config={
@@ -468,12 +477,14 @@ def _run_job(
                     "loggers": {"console": {"config": {"log_level": "INFO"}}},
                 },
                 instance=instance,
-                asset_selection=keys[only] if only else None,
+                asset_selection=keys if leave_out else None,
                 run_id=run_id,
                 raise_on_error=False,
             )
     if result.success:
-        landed = result.asset_materializations_for_node("landing") if not only else []
+        if "landing" in leave_out:
+            return {}
+        landed = result.asset_materializations_for_node("landing")
         return {"refused": landed[0].metadata["refused"].value} if landed else {}
     if isinstance(progress.error, UserError):
         raise progress.error

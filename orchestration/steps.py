@@ -1,17 +1,19 @@
-"""The steps of the pipeline as plain functions: Dagster's assets and the command line both call
-these.
+"""The steps of the pipeline as plain functions, called by Dagster's assets and the command line.
 
 Each one fills in its line of progress and returns figures for Dagster.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
+from orchestration.clv.schemas import forget_failure, write_empty, write_failure
+from orchestration.errors import UserError
 from orchestration.landing import land
 from orchestration.landing.keys import load_key
 from orchestration.runtime import dbt, preflight
@@ -32,6 +34,7 @@ def land_files(
 ) -> dict[str, int]:
     """Land what is new under landing/; each refused file gets a line of its own."""
     preflight.check_landing(paths)
+    write_empty(paths.clv)
     notes: list[str] = []
     key = load_key(paths.root, notes.append)
     result = land(
@@ -58,30 +61,45 @@ def land_files(
     }
 
 
-def before_build(paths: DataPaths) -> None:
-    """Look before dbt starts, and forget the last build: from here on the warehouse is
-    unaudited."""
+def before_build(paths: DataPaths, part: dbt.Part = dbt.WHOLE) -> None:
+    """Look before dbt starts, and forget the last build: from here on the warehouse is unaudited.
+
+    What the part before has found stays true while nobody else has written since.
+    """
     preflight.check_landed(paths)
     preflight.check_disk(paths)
     preflight.check_warehouse(paths)
+    record = BuildRecord.read(paths)
+    kept = None
+    if part == dbt.AFTER and record and record.warehouse == fingerprint(paths):
+        kept = dbt.BEFORE.results(paths.target)
+    for file in paths.target.glob(dbt.RESULTS):
+        if file != kept:
+            file.unlink()
     paths.build_record.unlink(missing_ok=True)
 
 
 def after_build(
-    paths: DataPaths, settings: Settings, run_id: str, messages: str, step: Step
+    paths: DataPaths,
+    settings: Settings,
+    run_id: str,
+    messages: str,
+    step: Step,
+    part: dbt.Part = dbt.WHOLE,
 ) -> dict[str, Any]:
-    """Judge a build that has ended and record it.
+    """Judge a part of a build that has ended and record what the build is so far.
 
-    Raises BuildFailedError in one sentence if it failed; the messages of dbt may hold values of the
-        data,
-    so they are read for what they complain about and never repeated.
+    Raises BuildFailedError in one sentence if it failed. Messages of dbt may hold values of the
+    data, so they are read for what they complain about and never repeated.
     """
     sentence = dbt.rejected_input(messages) or preflight.lock_error(messages, paths)
     if sentence:
         raise sentence
     log = paths.target / "dbt.log"
-    if not (paths.target / "run_results.json").is_file():
+    written = paths.target / "run_results.json"
+    if not written.is_file():
         raise dbt.BuildFailedError(f"dbt could not start the build; see {log}.")
+    written.rename(part.results(paths.target))
     outcome = dbt.read_outcome(paths.target)
     if messages and not outcome.failed:
         raise dbt.BuildFailedError(f"dbt ended with an error; see {log}.")
@@ -101,8 +119,42 @@ def after_build(
             f"The build failed in {listing(outcome.failed)} ({outcome.summary()}); nothing is "
             f"published, readers keep the last version. See {log}."
         )
-    step.say(outcome.summary())
+    step.say(f"{outcome.summary()} in all" if part == dbt.AFTER else outcome.summary())
     return {kind: sum(counts.values()) for kind, counts in outcome.counts.items()}
+
+
+def predict_values(paths: DataPaths, settings: Settings, step: Step, log: Log) -> dict[str, Any]:
+    """Fit, backtest and predict from what the warehouse holds, unless that was done before.
+
+    Models that fail stop nothing: the last predictions stay, and the failure is kept beside them
+    until the day is answered. Messages may hold values of the data, so only those meant for people
+    are repeated.
+    """
+    from orchestration.clv.config import ClvSettings
+    from orchestration.clv.pipeline import refresh
+
+    def tick(text: str) -> None:
+        log(text)
+        step.tick(f"predict   {text}")
+
+    told = ClvSettings.of(settings.values)
+    with preflight.read_warehouse(paths) as warehouse:
+        as_of = warehouse.execute("select as_of from core.int_core__as_of").fetchone()[0]
+        changes, prospects = (warehouse.table(f"marts.{name}") for name in dbt.FEATURES)
+        subscriptions = warehouse.table("core.fct_subscription")
+        try:
+            run_id, is_new = refresh(
+                changes, prospects, as_of, paths.clv, told, tick, subscriptions
+            )
+        except Exception as error:
+            log(traceback.format_exc())
+            reason = str(error) if isinstance(error, UserError) else type(error).__name__
+            write_failure(paths.clv, as_of, reason)
+            step.say(f"warning: the models failed ({reason}); the last predictions stay, if any")
+            return {"failed": reason}
+    forget_failure(paths.clv, as_of)
+    step.say(f"run {run_id}" if is_new else f"run {run_id}, made before from the same facts")
+    return {"model_run_id": run_id, "new": is_new}
 
 
 def publish_marts(paths: DataPaths, run_id: str, step: Step) -> Mapping[str, int]:

@@ -6,6 +6,8 @@
     {%- set file = root ~ '/ledger/files.parquet' -%}
   {%- elif relation.schema == 'rules' -%}
     {%- set file = root ~ '/landed/rules/' ~ relation.identifier ~ '/rules.parquet' -%}
+  {%- elif relation.schema == 'clv' -%}
+    {%- set file = root ~ '/clv/_empty/' ~ relation.identifier ~ '.parquet' -%}
   {%- else -%}
     {%- set file = root ~ '/landed/' ~ relation.schema ~ '/' ~ relation.identifier ~ '/_empty.parquet' -%}
   {%- endif -%}

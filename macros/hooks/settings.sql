@@ -65,6 +65,9 @@
     {% do _require(setting('snapshot_month_ends') is integer and 0 <= setting('snapshot_month_ends') <= 600, "Setting snapshot_month_ends must lie between 0 and 600, not '" ~ setting('snapshot_month_ends') ~ "'.") %}
     {% do _require(setting('replenish_lead_days') is integer and 0 <= setting('replenish_lead_days') <= 60, "Setting replenish_lead_days must lie between 0 and 60, not '" ~ setting('replenish_lead_days') ~ "'.") %}
     {% do _require(setting('retention_window_days') is integer and 1 <= setting('retention_window_days') <= 365, "Setting retention_window_days must lie between 1 and 365, not '" ~ setting('retention_window_days') ~ "'.") %}
+    {% do _require(setting('clv_annual_discount_rate') is number and 0 <= setting('clv_annual_discount_rate') <= 1, "Setting clv_annual_discount_rate must lie between 0 and 1, not '" ~ setting('clv_annual_discount_rate') ~ "'.") %}
+    {% do _require(setting('clv_bias_limit') is number and 0 <= setting('clv_bias_limit') <= 1, "Setting clv_bias_limit must lie between 0 and 1, not '" ~ setting('clv_bias_limit') ~ "'.") %}
+    {% do _require(setting('clv_engine') in ['builtin', 'pymc'], "Setting clv_engine must be builtin or pymc, not '" ~ setting('clv_engine') ~ "'.") %}
     {% if setting('rfm_window_days') is not none %}
       {% do _require(setting('rfm_window_days') is integer and 1 <= setting('rfm_window_days') <= 36500, "Setting rfm_window_days must lie between 1 and 36500, or be null for a lifetime, not '" ~ setting('rfm_window_days') ~ "'.") %}
     {% endif %}

@@ -9,3 +9,13 @@
 {% macro keeps_goods(refund_kind) %}
   {{- return("(" ~ refund_kind ~ " in ('price_adjust', 'chargeback'))") -}}
 {% endmacro %}
+
+{# Where the cost of most of what was paid comes from, of the columns <source>_cost_paid_amount; NULL where no cost is known. #}
+{% macro margin_source() %}
+  {%- set sources = ['line', 'product', 'category', 'default'] -%}
+  {%- set amounts = [] -%}
+  {%- for source in sources %}{% do amounts.append(source ~ '_cost_paid_amount') %}{% endfor -%}
+  {%- set all = amounts | join(', ') -%}
+  case when coalesce({{ amounts | join(' + ') }}, 0) = 0 then null
+  {%- for source in sources %} when {{ source }}_cost_paid_amount = greatest({{ all }}) then '{{ source }}'{% endfor %} end
+{%- endmacro %}

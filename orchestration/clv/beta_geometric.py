@@ -35,12 +35,12 @@ class BetaGeometric(OrderModel):
 
     def __init__(self, name: str, tosses_at_first_order: bool) -> None:
         self.name = name
-        self._tosses = int(tosses_at_first_order)
+        self.tosses = int(tosses_at_first_order)
 
     def _stopped_odds(self, a: float, b: float, counts: Array) -> Array:
         """ln of how much likelier stopping at the last order is than going on, times apart."""
-        after = b + counts - 1 + self._tosses
-        if self._tosses:
+        after = b + counts - 1 + self.tosses
+        if self.tosses:
             return np.log(a) - np.log(after)
         # Nobody can have stopped before a first toss.
         repeat = counts > 0
@@ -49,7 +49,7 @@ class BetaGeometric(OrderModel):
     def evaluate(self, values: Array, given: History) -> tuple[float, Array]:
         r, alpha, a, b = values
         counts = given.counts
-        tossed = counts + self._tosses
+        tossed = counts + self.tosses
         customers = customers_by_count(given)
         gamma, gamma_by_r = gamma_terms(r, given)
         beta = log_rise(b, tossed) - log_rise(a + b, tossed)
@@ -93,7 +93,7 @@ class BetaGeometric(OrderModel):
         """Nodes and weights of the probability to stop of those alive after so many repeat orders,
         both of shape (counts, NODES)."""
         _, _, a, b = values
-        return beta_nodes(a, b + counts + self._tosses, NODES)
+        return beta_nodes(a, b + counts + self.tosses, NODES)
 
     def orders_if_alive(self, values: Array, given: History, horizons: Array) -> Array:
         """E[(1 - ((alpha+T) / (alpha+T+p h))^(r+x)) / p] over p ~ Beta(a, b+x): equation 10 of

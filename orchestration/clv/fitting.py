@@ -40,9 +40,26 @@ _LEVEL = 1e-5
 _FARTHEST = 40.0
 _STEP = 1e-4
 _WORST_CONDITION = 1e10
+# A parameter known to no better than a factor of e^5 is not known.
+_VAGUE = 5.0**2
+
+# What another engine may fall short of the summit, in log-likelihood of all customers.
+_SHORT = 0.01
 
 # Natural parameters to the log-likelihood of all customers and its gradient by them.
 Evaluate = Callable[[Array], tuple[float, Array]]
+BUILTIN = "builtin"
+
+
+class Engine(NamedTuple):
+    """Something else that finds the summit of a likelihood.
+
+    `summit` takes a submodel and its columns (`weight` among them), time scaled to 10 and money to
+    a mean of 1, and returns natural parameters in the order of the model's names, None without any.
+    """
+
+    name: str
+    summit: Callable[[str, Mapping[str, Array]], Array | None]
 
 
 class Likelihood(NamedTuple):
@@ -61,7 +78,8 @@ class Fit:
     customers all buy, stop or spend alike, some parameters grow together without end: one point of
     that ridge is held, status flat_likelihood; answers hold, a single parameter means nothing.
     `covariance` is that of the logs of the parameters, in their order; empty where the likelihood
-    is too flat for one. `n` is the number of customers (sum of weights) that it was fitted on.
+    is too flat for one. `n` is the number of customers (sum of weights) that it was fitted on,
+    `engine` what has found the parameters.
     """
 
     submodel: str
@@ -71,6 +89,7 @@ class Fit:
     covariance: tuple[tuple[float, ...], ...] = ()
     log_likelihood: float | None = None
     converged: bool = False
+    engine: str = BUILTIN
 
     @property
     def log_sd(self) -> dict[str, float | None]:
@@ -89,17 +108,15 @@ class Optimum:
     hessian: Array
     log_likelihood: float
     converged: bool
-
-    @property
-    def is_flat(self) -> bool:
-        """No summit but a ridge."""
-        return bool(self.values.max() > np.exp(_FAR_OUT)) or not _is_regular(self.hessian)
+    engine: str = BUILTIN
 
     def covariance(self, n: float) -> tuple[tuple[float, ...], ...]:
-        """Laplace: the inverse of the information of n customers, empty if it is not regular."""
-        if self.is_flat:
+        """Laplace: the inverse of the information of n customers; empty on a ridge, which has no
+        summit."""
+        if self.values.max() > np.exp(_FAR_OUT) or not _is_regular(self.hessian):
             return ()
-        return tuple(map(tuple, np.linalg.inv(self.hessian * n).tolist()))
+        found = np.linalg.inv(self.hessian * n)
+        return () if found.diagonal().max() > _VAGUE else tuple(map(tuple, found.tolist()))
 
 
 def maximise(whole: Likelihood, size: int, sample: Likelihood | None = None) -> Optimum:
@@ -125,14 +142,34 @@ def maximise(whole: Likelihood, size: int, sample: Likelihood | None = None) -> 
     return Optimum(np.exp(found), _hessian(descent, found), -float(value) * whole.n, bool(settled))
 
 
+def judged(
+    whole: Likelihood, size: int, engine: Engine, submodel: str, columns: Mapping[str, Array]
+) -> Optimum:
+    """What another engine finds, with the curvature that the likelihood has there. It has converged
+    if a Newton step would add next to nothing to the likelihood."""
+    values = engine.summit(submodel, columns)
+    if values is None or not np.all(np.isfinite(values)) or values.min() <= 0:
+        return Optimum(np.ones(size), np.zeros((size, size)), -np.inf, False)
+    descent = _descent(whole)
+    logs = np.log(values)
+    value, gradient = descent(logs)
+    hessian = _hessian(descent, logs)
+    if not (np.isfinite(value) and np.all(np.isfinite(hessian))):
+        return Optimum(values, hessian, -np.inf, False)
+    steepness, axes = np.linalg.eigh(hessian)
+    gain = whole.n / 2 * ((axes.T @ gradient) ** 2 / np.maximum(np.abs(steepness), _LEVEL)).sum()
+    return Optimum(values, hessian, -float(value) * whole.n, bool(gain < _SHORT), engine.name)
+
+
 def fitted(submodel: str, names: Sequence[str], best: Optimum, n: float, units: ArrayLike) -> Fit:
     """The fit at an optimum, in the caller's units of time or money; without its likelihood,
     which depends on them too."""
     if not best.converged:
         return Fit(submodel, NOT_CONVERGED, n)
     values = dict(zip(names, (best.values * units).tolist(), strict=True))
-    status = FLAT if best.is_flat else OK
-    return Fit(submodel, status, n, values, best.covariance(n), None, True)
+    covariance = best.covariance(n)
+    status = OK if covariance else FLAT
+    return Fit(submodel, status, n, values, covariance, None, True, best.engine)
 
 
 def values_of(parameters: Mapping[str, float], names: Sequence[str]) -> Array:
@@ -154,9 +191,10 @@ def _descent(likelihood: Likelihood) -> Callable[[Array], tuple[float, Array]]:
 
 
 def _within_bounds(descent: Callable[[Array], tuple[float, Array]], start: Array) -> Array:
+    # Not L-BFGS-B: its small systems wake OpenBLAS threads that cost more than all the rest.
     bounds = [(-_BOUND, _BOUND)] * len(start)
-    limits = {"maxiter": 500, "maxfun": 1000, "ftol": 1e-12, "gtol": 1e-6}
-    return minimize(descent, start, jac=True, method="L-BFGS-B", bounds=bounds, options=limits).x
+    limits = {"maxiter": 500, "ftol": 1e-13}
+    return minimize(descent, start, jac=True, method="SLSQP", bounds=bounds, options=limits).x
 
 
 def _hessian(descent: Callable[[Array], tuple[float, Array]], logs: Array) -> Array:

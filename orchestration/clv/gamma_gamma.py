@@ -23,9 +23,11 @@ from orchestration.clv.fitting import (
     NO_REPEAT_BUYERS,
     OK,
     TOO_FEW,
+    Engine,
     Fit,
     Likelihood,
     fitted,
+    judged,
     maximise,
     values_of,
 )
@@ -54,9 +56,14 @@ def log_likelihood(
 
 
 def fit(
-    x: ArrayLike, z: ArrayLike, weight: ArrayLike | None = None, min_customers: int = MIN_CUSTOMERS
+    x: ArrayLike,
+    z: ArrayLike,
+    weight: ArrayLike | None = None,
+    min_customers: int = MIN_CUSTOMERS,
+    engine: Engine | None = None,
 ) -> Fit:
-    """Maximum likelihood for customers with x orders of mean value z, shape (rows,).
+    """Maximum likelihood for customers with x orders of mean value z, shape (rows,), found here or
+    by another engine.
 
     `n` counts the customers with an order and a mean above 0. Status: ok;
     value_frequency_dependent (with parameters: |correlation| of x and z above 0.3); flat_likelihood
@@ -74,7 +81,11 @@ def fit(
     if np.ptp(spent.z) <= 1e-9 * mean:
         return Fit(NAME, CONSTANT_SPEND, n)
     scaled = replace(spent, z=spent.z / mean)
-    best = maximise(_likelihood(scaled), len(NAMES), _likelihood(scaled.thinned()))
+    if engine is None:
+        best = maximise(_likelihood(scaled), len(NAMES), _likelihood(scaled.thinned()))
+    else:
+        columns = {"x": scaled.x, "z": scaled.z, "weight": scaled.weight}
+        best = judged(_likelihood(scaled), len(NAMES), engine, NAME, columns)
     p, q, _ = best.values
     if p > _LARGEST_P:
         return Fit(NAME, CONSTANT_SPEND, n)

@@ -45,6 +45,10 @@ class History:
         """0 .. max(x)."""
         return np.arange(self.index.max(initial=0) + 1, dtype=float)
 
+    def columns(self) -> dict[str, Array]:
+        """All columns by name."""
+        return {"x": self.x, "t_x": self.t_x, "T": self.T, "weight": self.weight}
+
     def scaled(self, factor: float) -> History:
         """The same customers with time counted in units of 1 / factor."""
         return History(self.x, self.t_x * factor, self.T * factor, self.weight)

@@ -21,10 +21,13 @@ from orchestration.clv.fitting import (
     NO_CHURN,
     NO_GAIN,
     NO_REPEAT_BUYERS,
+    NOT_CONVERGED,
     TOO_FEW,
+    Engine,
     Fit,
     Likelihood,
     fitted,
+    judged,
     maximise,
     values_of,
 )
@@ -74,8 +77,11 @@ class OrderModel(ABC):
             return _nbd(values_of(parameters, NBD_NAMES), given)[0]
         return float(self.evaluate(values_of(parameters, self.names), given)[0])
 
-    def fit(self, given: History, min_customers: int = MIN_CUSTOMERS) -> Fit:
-        """Maximum likelihood. Customers with T = 0 say nothing and are left out of `n`.
+    def fit(
+        self, given: History, min_customers: int = MIN_CUSTOMERS, engine: Engine | None = None
+    ) -> Fit:
+        """Maximum likelihood, found here or by another engine. Customers with T = 0 say nothing and
+        are left out of `n`.
 
         Status: ok; flat_likelihood, with parameters, where customers all buy or all stop alike;
         too_few_customers; no_churn_identified where the model is no better than the
@@ -93,12 +99,18 @@ class OrderModel(ABC):
         scale = _SPAN / given.T.max()
         scaled = given.scaled(scale)
         thin = scaled.thinned()
-        best = maximise(
-            Likelihood(lambda values: self.evaluate(values, scaled), n),
-            len(self.names),
-            Likelihood(lambda values: self.evaluate(values, thin), float(thin.weight.sum())),
-        )
+        whole = Likelihood(lambda values: self.evaluate(values, scaled), n)
+        if engine is None:
+            best = maximise(
+                whole,
+                len(self.names),
+                Likelihood(lambda values: self.evaluate(values, thin), float(thin.weight.sum())),
+            )
+        else:
+            best = judged(whole, len(self.names), engine, self.name, scaled.columns())
         simple = maximise(Likelihood(lambda values: _nbd(values, scaled), n), 2)
+        if not best.converged and best.log_likelihood < simple.log_likelihood - NO_GAIN:
+            return Fit(self.name, NOT_CONVERGED, n)
         units = dict.fromkeys(self.times, 1 / scale)
         if best.log_likelihood - simple.log_likelihood < NO_GAIN:
             found = fitted(self.name, NBD_NAMES, simple, n, [1.0, 1 / scale])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -39,6 +41,7 @@ def beta_nodes(a: ArrayLike, b: ArrayLike, size: int = NODES) -> tuple[Array, Ar
     return np.clip(nodes, 0.0, 1.0), vectors[:, 0, :] ** 2
 
 
+@cache
 def unit_nodes(size: int) -> tuple[Array, Array]:
     """Gauss-Legendre nodes and weights on [0, 1], both of shape (size,)."""
     nodes, weights = np.polynomial.legendre.leggauss(size)

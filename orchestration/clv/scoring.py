@@ -16,10 +16,10 @@ from orchestration.clv.fitting import Fit
 from orchestration.clv.history import Array, history
 from orchestration.clv.orders import OrderModel
 from orchestration.clv.pareto_nbd import PARETO_NBD
+from orchestration.clv.schemas import HORIZONS
 from orchestration.errors import UserError
 
 ORDER_MODELS: dict[str, OrderModel] = {model.name: model for model in (BG_NBD, MBG_NBD, PARETO_NBD)}
-HORIZONS = (30, 90, 180, 365)
 DAYS_PER_YEAR = 365
 MONTHS = 12
 INPUT = {

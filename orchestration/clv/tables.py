@@ -19,58 +19,14 @@ from numpy.typing import ArrayLike
 
 from orchestration.clv.beta_geometric import BetaGeometric
 from orchestration.clv.fitting import Fit, values_of
+from orchestration.clv.schemas import (
+    COVARIANCE_SCHEMA,
+    NODE_SCHEMA,
+    PARAMETER_SCHEMA,
+    RUN_SCHEMA,
+)
 from orchestration.clv.scoring import ORDER_MODELS
 from orchestration.errors import UserError
-
-RUN_SCHEMA = pa.schema(
-    [
-        ("model_run_id", pa.string()),
-        ("submodel", pa.string()),
-        ("engine", pa.string()),
-        ("scope", pa.string()),
-        ("as_of_date", pa.date32()),
-        ("last_order_at", pa.timestamp("us")),
-        ("statistics_row_count", pa.int64()),
-        ("statistics_hash", pa.string()),
-        ("code_commit", pa.string()),
-        ("versions", pa.string()),
-        ("config", pa.string()),
-        ("log_likelihood", pa.float64()),
-        ("customer_count", pa.float64()),
-        ("is_converged", pa.bool_()),
-        ("status", pa.string()),
-        ("is_champion", pa.bool_()),
-    ]
-)
-PARAMETER_SCHEMA = pa.schema(
-    [
-        ("model_run_id", pa.string()),
-        ("submodel", pa.string()),
-        ("position", pa.int32()),
-        ("name", pa.string()),
-        ("value", pa.float64()),
-        ("log_sd", pa.float64()),
-    ]
-)
-COVARIANCE_SCHEMA = pa.schema(
-    [
-        ("model_run_id", pa.string()),
-        ("submodel", pa.string()),
-        ("name_a", pa.string()),
-        ("name_b", pa.string()),
-        ("log_covariance", pa.float64()),
-    ]
-)
-NODE_SCHEMA = pa.schema(
-    [
-        ("model_run_id", pa.string()),
-        ("submodel", pa.string()),
-        ("x", pa.int64()),
-        ("node_index", pa.int32()),
-        ("node", pa.float64()),
-        ("weight", pa.float64()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -83,7 +39,6 @@ class Run:
 
     model_run_id: str
     as_of_date: date
-    engine: str = "builtin"
     scope: str = "all"
     last_order_at: datetime | None = None
     statistics_row_count: int | None = None
@@ -92,6 +47,7 @@ class Run:
     versions: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     champion: str | None = None
+    fitted_at: datetime | None = None
 
 
 class Tables(NamedTuple):
@@ -126,6 +82,7 @@ def to_tables(run: Run, fits: Sequence[Fit], counts: ArrayLike = ()) -> Tables:
             common
             | key
             | {
+                "engine": fit.engine,
                 "log_likelihood": fit.log_likelihood,
                 "customer_count": fit.n,
                 "is_converged": fit.converged,
@@ -225,4 +182,5 @@ def _fit(
         tuple(tuple(pairs[a, b] for b in values) for a in values) if pairs else (),
         row["log_likelihood"],
         row["is_converged"],
+        row["engine"],
     )

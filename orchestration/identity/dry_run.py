@@ -38,7 +38,7 @@ COMPARED = (
     "identity.int_identity__customer_ids",
     "identity.int_identity__rejected_edges",
 )
-READ_BY_DBT = ("landed", "predicted", "quarantine")
+READ_BY_DBT = ("landed", "quarantine", "clv")
 MOST_LINES = 10
 _PROGRESS = re.compile(r"(\d+) of (\d+) (OK|PASS|INSERT|CREATE)")
 

@@ -34,7 +34,6 @@ ENCODINGS = {
     "latin1": "latin-1",
     "iso-8859-1": "latin-1",
 }
-PREDICTIONS = "predictions"
 PII_LEVELS = ("none", "quasi", "direct")
 IDENTIFIER_KEYS = {"type", "scope", "type_column", "scope_column", "keep"}
 OUTPUT_COLUMNS = ("ids", "_warnings", "_file_sha", "_line")
@@ -64,7 +63,6 @@ class Column:
     pii: str = "none"
     identifier: Identifier | None = None
     is_ids: bool = False
-    data_type: str = "string"
 
     @property
     def is_pii_token(self) -> bool:
@@ -116,41 +114,32 @@ class Table:
 
 @dataclass(frozen=True)
 class Sources:
-    """Every declared channel and table, and the tables that predictions are written to."""
+    """Every declared channel and table."""
 
     channels: Mapping[str, Mapping[str, Table]]
-    predicted: Mapping[str, tuple[Column, ...]]
 
 
 def load_sources(project_dir: Path) -> Sources:
-    """Read models/staging/*/_*__sources.yml (channels) and the source `predictions` wherever it is.
+    """Read models/staging/*/_*__sources.yml: each folder is a channel.
 
     Raises UserError naming the file for YAML that cannot be read or declares something impossible.
     """
     channels: dict[str, dict[str, Table]] = {}
-    predicted: dict[str, tuple[Column, ...]] = {}
-    staging = project_dir / "models" / "staging"
-    for path in sorted(project_dir.glob("models/**/_*__sources.yml")):
+    for path in sorted(project_dir.glob("models/staging/*/_*__sources.yml")):
         where = str(path.relative_to(project_dir))
         for source in _sources_in(path):
             tables = source.get("tables") or []
-            if source.get("name") == PREDICTIONS:
-                for declared in tables:
-                    name = _require_name(declared.get("name"), "table", where)
-                    columns = declared.get("columns") or []
-                    predicted[name] = tuple(_column(c, f"{where}: {name}") for c in columns)
-            elif path.parent.parent == staging:
-                channel = _require_name(source.get("name"), "source", where)
-                if channel == "rules":
-                    raise UserError(f"{where}: a channel cannot be called rules; rename it.")
-                found = [_table(channel, declared, where) for declared in tables]
-                channels.setdefault(channel, {}).update({table.name: table for table in found})
+            channel = _require_name(source.get("name"), "source", where)
+            if channel == "rules":
+                raise UserError(f"{where}: a channel cannot be called rules; rename it.")
+            found = [_table(channel, declared, where) for declared in tables]
+            channels.setdefault(channel, {}).update({table.name: table for table in found})
     if not channels:
         raise UserError(
             f"No channel is declared under {project_dir}/models/staging; "
             "run from the checkout of the project."
         )
-    return Sources(channels, predicted)
+    return Sources(channels)
 
 
 def enabled_channels(
@@ -289,7 +278,6 @@ def _column(declared: Mapping[str, Any], here: str) -> Column:
         pii=pii,
         identifier=identifier,
         is_ids=bool(meta.get("ids", False)),
-        data_type=str(declared.get("data_type", "string")),
     )
 
 

@@ -115,7 +115,7 @@ def land(
             )
         make_private_dir(data_root / "vault").chmod(PRIVATE_DIR)
         check_key_id(data_root, key)
-        for folder in ("landed", "predicted", "quarantine", "ledger", "vault"):
+        for folder in ("landed", "quarantine", "ledger", "vault"):
             remove_leftovers(data_root / folder)
         write_empty_files(data_root, sources)
         write_rules(data_root, landed_rules)
@@ -150,13 +150,6 @@ def write_empty_files(data_root: Path, sources: Sources) -> None:
                 ]
             )
             _write_empty(data_root / "landed" / channel / table.name, schema)
-    for name, columns in sources.predicted.items():
-        types = ", ".join(f'cast(null as {c.data_type}) as "{c.name}"' for c in columns)
-        if types:
-            types = types.replace("as string)", "as varchar)")
-            with duckdb.connect() as con:
-                schema = con.execute(f"select {types} limit 0").fetch_arrow_table().schema
-            _write_empty(data_root / "predicted" / name, schema)
 
 
 def _write_empty(folder: Path, schema: pa.Schema) -> None:

@@ -23,10 +23,43 @@ from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 FLAGS = ("--no-use-colors", "--log-level-file", "none")
 # Unit tests are about the code, not the data, and a row that staging doubled is found again by the
 # same key one layer up: `make test` and a bare `dbt build` run both.
+RESULTS = "run_results*.json"
 BUILD = (
     *("build", "--exclude-resource-type", "unit_test"),
     *("--exclude", "path:models/staging,resource_type:test"),
 )
+# Python makes predictions from the warehouse, and marts read them: a run calls dbt before and after
+# it, a bare `dbt build` reads the last predictions that it finds.
+PREDICTIONS = "clv"
+FEATURES = ("int_clv__day_changes", "int_clv__prospects")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of the project that one call of dbt builds; `name` is that of the step, `asset` that
+    of Dagster's op, the others are dbt's selections."""
+
+    name: str
+    asset: str
+    select: str = "fqn:*"
+    exclude: str | None = None
+
+    def results(self, target: Path) -> Path:
+        """Where the results of this part are kept until the whole is judged."""
+        return target / f"run_results.{self.name}.json"
+
+
+WHOLE = Part("build", "dbt_project")
+BEFORE = Part("build", "dbt_project", exclude=f"source:{PREDICTIONS}+")
+AFTER = Part("value", "dbt_predicted", select=f"source:{PREDICTIONS}+")
+
+
+def parts(manifest: Mapping[str, Any]) -> list[Part]:
+    """The calls of dbt that build the whole project: two where models read predictions."""
+    names = {source["source_name"] for source in manifest["sources"].values()}
+    return [BEFORE, AFTER] if PREDICTIONS in names else [WHOLE]
+
+
 _PARSED = ("models", "macros", "seeds", "tests")
 _PARSED_FILES = ("dbt_project.yml", "profiles.yml")
 _NOT_FOR_DBT = "PERENNIAL_KEY"
@@ -133,9 +166,13 @@ class BuildOutcome:
 
 
 def read_outcome(target: Path) -> BuildOutcome:
-    """Read manifest.json and run_results.json of a build that has ended."""
+    """Read manifest.json and the results of a build that has ended, of all its parts."""
     nodes = load_manifest(target)["nodes"]
-    results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
+    results = [
+        result
+        for file in sorted(target.glob(RESULTS))
+        for result in json.loads(file.read_text(encoding="utf-8"))["results"]
+    ]
     counts: dict[str, Counter] = {kind: Counter() for kind in ("model", "seed", "test")}
     failed = []
     for result in results:
@@ -162,6 +199,14 @@ def read_outcome(target: Path) -> BuildOutcome:
 def load_manifest(target: Path) -> dict[str, Any]:
     """The manifest of the build in this folder."""
     return json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+
+
+def compiled_sql(target: Path, node: Mapping[str, Any]) -> str:
+    """SQL of a model as it was built; a manifest holds that of the last part only."""
+    if "compiled_code" in node:
+        return node["compiled_code"]
+    file = target / "compiled" / node["package_name"] / node["original_file_path"]
+    return file.read_text(encoding="utf-8")
 
 
 def public_models(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """dbt as a process that does not outlive the run that started it, and says what somebody reads.
 
 A run that is killed would otherwise leave dbt behind, writing into the warehouse without the run
-lock, and the next run would find the warehouse held by it. Debug events are written nowhere here,
-but dbt makes a message of each: about a tenth of a build's processor time.
+lock, and the next run would find the warehouse held by it. The rest saves processor time, about a
+quarter of a build's: debug events are written nowhere here, but dbt makes a message of each.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -36,9 +37,16 @@ def drop_debug_events() -> None:
     EventManager.fire_event = fire_what_is_read
 
 
+def collect_seldom() -> None:
+    """Let Python look for cycles of garbage seldom: dbt holds millions of objects to the end, and
+    going through them again and again is a fifth of its work."""
+    gc.set_threshold(100_000, 50, 100)
+
+
 def main() -> None:
     """Run dbt with this process's arguments."""
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    collect_seldom()
     drop_debug_events()
     from dbt.cli.main import cli
 

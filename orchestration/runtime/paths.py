@@ -34,6 +34,11 @@ class DataPaths:
         return self.root / "warehouse.duckdb"
 
     @property
+    def clv(self) -> Path:
+        """Runs of the value models, a folder each."""
+        return self.root / "clv"
+
+    @property
     def target(self) -> Path:
         """dbt's artefacts of the last build on this data root."""
         return self.root / "target"

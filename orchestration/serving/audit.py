@@ -4,13 +4,14 @@ mostly rubbish."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import date
 
 import duckdb
 
 from orchestration.errors import UserError
 from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.record import BuildRecord, fingerprint
+from orchestration.serving import predictions
 from orchestration.serving.reading import literal
 
 
@@ -50,16 +51,21 @@ def audit(
     connection: duckdb.DuckDBPyConnection,
     relations: Mapping[str, str],
     paths: DataPaths,
-    settings: Mapping[str, Any],
+    record: BuildRecord,
 ) -> list[str]:
-    """Check reconciliation and the share of quarantined records; return warnings.
+    """Check reconciliation, the share of quarantined records and the age of predictions; return
+    warnings.
 
     `connection` has the working database attached as `warehouse` and, where there is one, the
     published file as `published`; `relations` gives schema.name of each model. Raises
     NotPublishedError.
     """
     _reconciled(connection, relations)
-    return _quarantine_gate(connection, relations, paths, float(settings["max_quarantined_share"]))
+    limit = float(record.settings["max_quarantined_share"])
+    return [
+        *_quarantine_gate(connection, relations, paths, limit),
+        *_old_predictions(connection, relations, record),
+    ]
 
 
 def _reconciled(connection: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> None:
@@ -125,6 +131,16 @@ def _quarantine_gate(
         f"{quarantined_records:,} new records are in quarantine, at most {worst[1]:.2%} of a "
         f"table ({worst[0]}); `perennial status` lists the reasons"
     ]
+
+
+def _old_predictions(
+    connection: duckdb.DuckDBPyConnection, relations: Mapping[str, str], record: BuildRecord
+) -> list[str]:
+    if predictions.TABLE not in relations or record.as_of is None:
+        return []
+    relation = f"warehouse.{relations[predictions.TABLE]}"
+    found, flaw = predictions.find(connection, relation, date.fromisoformat(record.as_of))
+    return [f"the predictions are old ({flaw}): {found}"] if flaw else []
 
 
 def _published_files(connection: duckdb.DuckDBPyConnection) -> str:

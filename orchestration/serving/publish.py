@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.runtime.dbt import load_manifest, public_models
+from orchestration.runtime.dbt import compiled_sql, load_manifest, public_models
 from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.record import BuildRecord
 from orchestration.runtime.settings import project_version
@@ -88,7 +88,7 @@ def _write(
         connection.execute(f"attach {literal(paths.warehouse)} as warehouse (read_only)")
         if paths.published.is_file():
             connection.execute(f"attach {literal(paths.published)} as published (read_only)")
-        warnings = audit(connection, relations, paths, record.settings)
+        warnings = audit(connection, relations, paths, record)
         connection.execute(
             f"attach {literal(fresh)} as fresh (storage_version {literal(STORAGE_VERSION)})"
         )
@@ -100,7 +100,7 @@ def _write(
             # With its comments at once: each statement on its own would be made durable.
             connection.execute("begin")
             if _is_published_as_view(node):
-                _create_view(connection, node, public)
+                _create_view(connection, node, compiled_sql(paths.target, node), public)
             else:
                 connection.execute(
                     f"create table {table} as select * from warehouse.{relations[node['name']]}"
@@ -134,13 +134,13 @@ def _is_published_as_view(node: Mapping[str, Any]) -> bool:
 def _create_view(
     connection: duckdb.DuckDBPyConnection,
     node: Mapping[str, Any],
+    sql: str,
     public: Sequence[Mapping[str, Any]],
 ) -> None:
     """A model with `meta: {published_as: view}`, over the published tables in place of its inputs.
 
     For what grows with every day that is looked at: its rows are made when somebody asks for them.
     """
-    sql = node["compiled_code"]
     for model in public:
         sql = sql.replace(model["relation_name"], f"main.{name(model['alias'])}")
     # A view finds its tables by the file that it is in, under whatever name that is attached.

@@ -12,7 +12,7 @@ import duckdb
 from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.record import BuildRecord
 from orchestration.runtime.settings import project_version
-from orchestration.serving import identity
+from orchestration.serving import identity, predictions
 from orchestration.serving.panel import rows_of
 from orchestration.serving.reading import literal, open_files, open_published
 
@@ -20,8 +20,7 @@ MOST_LINES = 10
 
 
 def status_screen(paths: DataPaths) -> str:
-    """The screen as text. It reads the published file and the ledger, so it works during a run
-    too."""
+    """The screen as text. It reads the published file and the ledger, so it works during a run."""
     lines = [
         f"perennial {project_version()}, data root {paths.root}",
         "",
@@ -45,6 +44,8 @@ def status_screen(paths: DataPaths) -> str:
             if identity.TABLE in tables:
                 newest = rows_of(connection, identity.NEWEST)
                 lines.append(_line("Identity", identity.sentence(newest)))
+            if predictions.TABLE in tables:
+                lines.append(_line("Predicted", _predicted(connection)))
     else:
         lines += [_line("Quarantine", "known after the first published run")]
     return "\n".join(lines)
@@ -134,6 +135,12 @@ def _quarantine(connection: duckdb.DuckDBPyConnection) -> list[str]:
             _line("", f"... and {rest:,} records for {len(rows) - MOST_LINES} more reasons")
         )
     return [*lines, ""]
+
+
+def _predicted(connection: duckdb.DuckDBPyConnection) -> str:
+    as_of = connection.execute("select as_of from published_version").fetchone()[0]
+    found, flaw = predictions.find(connection, predictions.TABLE, as_of)
+    return f"{found}; OLD: {flaw}" if flaw else found
 
 
 def _reconciliation(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -4,7 +4,7 @@
 with
 
 buyers as (
-    select as_of, currency, customer_id, net_sales_amount, gross_profit_lifetime from {{ ref('customer_clv') }}
+    select as_of, currency, customer_id, net_sales_amount, gross_profit_lifetime from {{ ref('int_clv__customer_values') }}
     where order_count > 0
 ),
 

@@ -1,154 +1,105 @@
--- One row per customer and as_of: what the customer has been worth so far, by three formulas.
+-- One row per customer and as_of: what the customer has been worth so far, by three formulas, and is expected to be worth.
 -- A cost whose source is not landed is NULL, and so is every formula that subtracts it: cac for customers won before the first
--- month with acquisition spend, maintenance as long as no touch cost, benefit or spend row exists. The predicted columns are
--- NULL until predictions exist.
+-- month with acquisition spend, maintenance as long as no touch cost, benefit or spend row exists. What is expected or predicted
+-- is so today only: it is NULL on the days before, and without a prediction.
+{#- The cost of keeping a customer ends with the customer, and falls in the middle of the year on average. #}
+{%- set keeping = 'expected.maintenance_per_year * cast(coalesce(predictions.p_alive, 1) as double) * exp(-0.5 * ln(1 + '
+    ~ setting('clv_annual_discount_rate') ~ '))' %}
 with
 
 days as (
-    select as_of from {{ ref('int_calendar__stored_days') }}
+    select as_of, is_latest from {{ ref('int_calendar__stored_days') }}
 ),
 
-customers as (
+customer_values as (
+    select * from {{ ref('int_clv__customer_values') }}
+),
+
+stages as (
+    select customer_id, stage_code from {{ ref('customer_lifecycle_intervals') }}
+    where model_code = 'maturity5' and valid_to is null
+),
+
+-- What the last year cost for each year of it that the customer was one.
+recent_costs as (
     select
-        customer_id,
-        first_channel,
-        coalesce(first_campaign, '') as first_campaign,
-        coalesce(first_touch_on, first_seen_on) as known_from_on
-    from {{ ref('dim_customer') }}
-    where not is_unknown and not is_anonymous and not is_test
+        facts.customer_id,
+        sum(coalesce(facts.service_cost_amount, 0) + coalesce(facts.touch_cost_amount, 0) + coalesce(facts.benefit_cost_amount, 0))
+            as cost_amount
+    from {{ ref('clv_customer_day') }} as facts
+    where facts.day_on > {{ days_later('facts.as_of', -365) }}
+    group by facts.customer_id
 ),
 
-sales as (
-    select * from {{ ref('int_clv__customer_sales') }}
-),
-
-cells as (
-    select * from {{ ref('int_clv__acquisition_cells') }}
-),
-
-costs as (
-    select customer_id, cost_on, cost_amount from {{ ref('int_clv__maintenance_costs') }}
-),
-
-maintenance as (
-    select costs.customer_id, days.as_of, sum(costs.cost_amount) as maintenance_amount
-    from costs
-    inner join days on costs.cost_on <= days.as_of
-    group by costs.customer_id, days.as_of
-),
-
--- The first day on which each kind of cost could have been recorded.
-landed as (
+expected as (
     select
-        min(case when kind = 'acquisition' then seen_on end) as acquisition_from_on,
-        min(seen_on) as maintenance_from_on
-    from (
-        select spend_on as seen_on, cost_kind as kind from {{ ref('fct_spend') }}
-        union all
-        select entry_on as seen_on, 'benefit' as kind from {{ ref('fct_benefit') }}
-        union all
-        select touched_on as seen_on, 'touch' as kind from {{ ref('fct_touch') }}
-        where unit_cost_amount is not null
-    ) as cost_rows
-),
-
-measured as (
-    select
-        customers.customer_id,
-        days.as_of,
-        customers.first_channel,
-        customers.first_campaign,
-        sales.first_order_on,
-        sales.last_order_on,
-        coalesce(sales.order_count, 0) as order_count,
-        coalesce(sales.net_sales_amount, 0) as net_sales_amount,
-        sales.gross_profit_amount,
-        sales.basis_amount,
-        sales.line_cost_paid_amount,
-        sales.product_cost_paid_amount,
-        sales.category_cost_paid_amount,
-        sales.default_cost_paid_amount,
-        greatest({{ days_between('sales.first_order_on', 'days.as_of') }}, 30) / 365.25 as years_observed,
+        customer_values.*,
         case
-            when landed.acquisition_from_on is null or landed.acquisition_from_on > days.as_of then 'not_landed'
-            when sales.first_order_on is null then 'no_order'
-            when {{ month_of('sales.first_order_on') }} < {{ month_of('landed.acquisition_from_on') }} then 'before_spend'
-            when cells.spend_amount = 0 then 'organic'
-            else 'paid'
-        end as cac_basis,
-        cells.cost_per_new_customer_amount,
-        case
-            when landed.maintenance_from_on <= days.as_of then coalesce(maintenance.maintenance_amount, 0)
-        end as maintenance_amount
-    from customers
-    cross join days
-    cross join landed
-    left join sales on customers.customer_id = sales.customer_id and days.as_of = sales.as_of
-    left join cells
-        on
-            days.as_of = cells.as_of
-            and customers.first_channel = cells.channel_code
-            and customers.first_campaign = cells.campaign_key
-            and {{ month_of('sales.first_order_on') }} = cells.month_on
-    left join maintenance on customers.customer_id = maintenance.customer_id and days.as_of = maintenance.as_of
-    where coalesce(customers.known_from_on, days.as_of) <= days.as_of or sales.order_count > 0
-),
-
-valued as (
-    select
-        *,
-        case when order_count > 0 then cast(net_sales_amount as double) / nullif(order_count, 0) end as aov,
-        case when order_count > 0 then order_count / nullif(years_observed, 0) end as orders_per_year,
-        case
-            when cac_basis in ('not_landed', 'before_spend') then null
-            when cac_basis = 'paid' then cost_per_new_customer_amount
-            else 0
-        end as cac_amount,
-        line_cost_paid_amount + product_cost_paid_amount + category_cost_paid_amount + default_cost_paid_amount
-            as known_cost_amount,
-        greatest(line_cost_paid_amount, product_cost_paid_amount, category_cost_paid_amount, default_cost_paid_amount)
-            as main_cost_amount
-    from measured
+            when days.is_latest and customer_values.maintenance_amount is not null
+                then coalesce(cast(recent_costs.cost_amount as double), 0) / nullif(least(customer_values.years_observed, 1), 0)
+        end as maintenance_per_year,
+        days.is_latest,
+        stages.stage_code,
+        case when customer_values.order_count > 0 then lifetimes.expected_years end as expected_years,
+        customer_values.net_sales_per_year * cast(lifetimes.expected_years as double) as net_sales_expected
+    from customer_values
+    inner join days on customer_values.as_of = days.as_of
+    left join recent_costs on customer_values.customer_id = recent_costs.customer_id
+    left join stages on customer_values.customer_id = stages.customer_id and days.is_latest
+    left join {{ ref('int_clv__stage_lifetimes') }} as lifetimes on stages.stage_code = lifetimes.stage_code
 ),
 
 final as (
     select
-        cast(customer_id as string) as customer_id,
-        cast(as_of as date) as as_of,
-        cast({{ setting_text('reporting_currency') }} as string) as currency,
-        cast(first_order_on as date) as first_order_on,
-        cast(last_order_on as date) as last_order_on,
-        cast(order_count as bigint) as order_count,
-        cast(net_sales_amount as decimal(18,4)) as net_sales_amount,
-        cast(gross_profit_amount as decimal(18,4)) as gross_profit_lifetime,
-        cast(case
-            when coalesce(known_cost_amount, 0) = 0 then null
-            when line_cost_paid_amount = main_cost_amount then 'line'
-            when product_cost_paid_amount = main_cost_amount then 'product'
-            when category_cost_paid_amount = main_cost_amount then 'category'
-            when default_cost_paid_amount = main_cost_amount then 'default'
-        end as string) as margin_source,
-        {{ share('main_cost_amount', 'basis_amount') }} as margin_source_rate,
-        {{ share('known_cost_amount', 'basis_amount') }} as margin_known_rate,
-        cast(case when order_count > 0 then years_observed end as decimal(18,6)) as years_observed,
-        cast(aov as decimal(18,4)) as aov_amount,
-        cast(orders_per_year as decimal(18,6)) as orders_per_year,
-        cast(case when order_count > 0 then first_channel end as string) as acquisition_channel,
-        cast(case when order_count > 0 then nullif(first_campaign, '') end as string) as acquisition_campaign,
-        cast(cac_basis as string) as cac_basis,
-        cast(cac_amount as decimal(18,4)) as cac_amount,
-        cast(maintenance_amount as decimal(18,4)) as maintenance_amount,
-        cast(coalesce(aov * orders_per_year * years_observed, net_sales_amount) - cac_amount - maintenance_amount as decimal(18,4))
-            as clv_formula_a_realised,
-        cast(gross_profit_amount / nullif(years_observed, 0) as decimal(18,6)) as clv_formula_b_per_year,
-        cast(coalesce(aov * orders_per_year * years_observed, net_sales_amount) - cac_amount as decimal(18,4))
-            as clv_formula_c_realised,
+        expected.customer_id,
+        expected.as_of,
+        expected.currency,
+        expected.first_order_on,
+        expected.last_order_on,
+        expected.order_count,
+        expected.frequency,
+        expected.recency_age_days,
+        expected.tenure_days,
+        expected.days_since_last_order,
+        expected.net_sales_amount,
+        expected.gross_profit_lifetime,
+        expected.margin_source,
+        expected.margin_source_rate,
+        expected.margin_known_rate,
+        expected.years_observed,
+        expected.aov_amount,
+        expected.orders_per_year,
+        expected.acquisition_channel,
+        expected.acquisition_campaign,
+        expected.cac_basis,
+        expected.cac_amount,
+        expected.maintenance_amount,
+        expected.historic_margin_amount,
+        expected.historic_net_value_amount,
+        expected.clv_formula_a_realised,
+        expected.clv_formula_b_per_year,
+        expected.clv_formula_c_realised,
+        cast(expected.stage_code as string) as stage_code,
+        cast(expected.expected_years as decimal(18,6)) as expected_years,
+        {{ as_money('expected.net_sales_expected - expected.cac_amount - expected.maintenance_amount') }} as clv_formula_a_expected,
+        {{ as_money('expected.clv_formula_b_per_year * cast(expected.expected_years as double)') }} as clv_formula_b_expected,
+        {{ as_money('expected.net_sales_expected - expected.cac_amount') }} as clv_formula_c_expected,
+        predictions.predicted_on,
+        predictions.prediction_basis,
         {% for days in [30, 90, 180, 365] -%}
-        cast(null as decimal(18,6)) as expected_orders_{{ days }}d,
-        cast(null as decimal(18,4)) as predicted_value_{{ days }}d,
+        predictions.expected_orders_{{ days }}d,
+        predictions.predicted_value_{{ days }}d,
         {% endfor -%}
-        cast(null as decimal(18,6)) as p_alive
-    from valued
+        {{ as_money('case when predictions.predicted_value_365d is not null then ' ~ keeping ~ ' end') }}
+            as expected_maintenance_365d_amount,
+        {{ as_money('cast(predictions.predicted_value_365d as double) - ' ~ keeping) }} as predicted_net_value_365d,
+        {{ as_money('expected.historic_margin_amount + predictions.predicted_value_365d') }} as clv_total_365d_amount,
+        {{ share('(expected.historic_margin_amount + predictions.predicted_value_365d)', 'expected.cac_amount') }} as clv_to_cac_rate,
+        predictions.p_alive,
+        predictions.clv_tier
+    from expected
+    left join {{ ref('clv_prediction') }} as predictions
+        on expected.customer_id = predictions.customer_id and expected.is_latest
 )
 
 select * from final

@@ -74,6 +74,7 @@ order_totals as (
         min(ordered_on) as first_order_on,
         max(ordered_on) as last_order_on,
         count(*) as order_count,
+        count(distinct ordered_on) as order_day_count,
         sum(net_amount) as net_amount,
         sum(gross_profit_amount) as gross_profit_amount,
         sum(basis_amount) as basis_amount,
@@ -104,6 +105,7 @@ final as (
         cast(order_totals.first_order_on as date) as first_order_on,
         cast(order_totals.last_order_on as date) as last_order_on,
         cast(coalesce(order_totals.order_count, 0) as bigint) as order_count,
+        cast(order_totals.order_day_count as bigint) as order_day_count,
         cast(coalesce(order_totals.net_amount, 0) - coalesce(orderless_totals.refund_amount, 0) as decimal(18,4))
             as net_sales_amount,
         cast(order_totals.gross_profit_amount - coalesce(orderless_totals.given_back_amount, 0) as decimal(18,4))

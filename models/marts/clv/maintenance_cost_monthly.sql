@@ -13,7 +13,7 @@ costs as (
 
 counted_customers as (
     select clv.customer_id
-    from {{ ref('customer_clv') }} as clv
+    from {{ ref('int_clv__customer_values') }} as clv
     inner join days on clv.as_of = days.as_of
 ),
 

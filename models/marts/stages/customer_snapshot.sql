@@ -46,6 +46,10 @@ tags as (
     group by customer_id
 ),
 
+predictions as (
+    select * from {{ ref('clv_prediction') }}
+),
+
 -- The warning comes after the early one and says more; it is also the greater code.
 warnings as (
     select
@@ -63,7 +67,12 @@ rfm as (
 ),
 
 worth as (
-    select customer_clv.* from {{ ref('customer_clv') }} as customer_clv
+    select
+        customer_clv.*,
+        -- Who is still a customer stays as long as their stage leaves to expect; who is none any more stopped at the last order.
+        customer_clv.recency_age_days
+        + customer_clv.p_alive * (customer_clv.days_since_last_order + customer_clv.expected_years * 365.25) as expected_days
+    from {{ ref('customer_clv') }} as customer_clv
     inner join as_of on customer_clv.as_of = as_of.as_of
 ),
 
@@ -91,9 +100,14 @@ joined as (
         rfm.{{ column }},
         {%- endfor %}
         {%- for column in worth_columns %}
-        worth.{{ column }}
-        {%- if not loop.last %},{% endif %}
+        worth.{{ column }},
         {%- endfor %}
+        predictions.p_order_90d,
+        case when worth.order_count = 1 then predictions.p_order_90d end as p_second_order_90d,
+        predictions.expected_next_order_on,
+        predictions.churn_probability,
+        predictions.churn_band,
+        cast(round(worth.expected_days) as bigint) as lifespan_expected_days
     from {{ ref('dim_customer') }} as customers
     cross join as_of
     left join stages on customers.customer_id = stages.customer_id
@@ -102,6 +116,7 @@ joined as (
     left join warnings on customers.customer_id = warnings.customer_id
     left join rfm on customers.customer_id = rfm.customer_id
     left join worth on customers.customer_id = worth.customer_id
+    left join predictions on customers.customer_id = predictions.customer_id
     where stages.customer_id is not null or worth.customer_id is not null
 ),
 
@@ -110,8 +125,7 @@ final as (
         joined.*,
         case when segment_code is not null then cast(count(*) over (partition by segment_code) as bigint) end as segment_customer_count,
         {{ days_between('first_order_on', 'last_order_on') }} as lifespan_observed_days,
-        {{ days_between('first_order_on', 'lost_on') }} as lifespan_to_loss_days,
-        cast(null as bigint) as lifespan_expected_days
+        {{ days_between('first_order_on', 'lost_on') }} as lifespan_to_loss_days
     from joined
 )
 

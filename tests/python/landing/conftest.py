@@ -72,12 +72,6 @@ sources:
           - {name: source_record_id, config: {meta: {required: value}}}
           - {name: ids, config: {meta: {ids: true}}}
           - {name: extra}
-  - name: predictions
-    tables:
-      - name: customer_clv
-        columns:
-          - {name: customer_id, data_type: string}
-          - {name: expected_orders, data_type: "decimal(18,6)"}
 """
 
 

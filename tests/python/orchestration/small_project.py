@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,39 @@ FILES = {
         inner join {{ ref('reconciliation_files') }} as f on f.loaded_records < 0
     """,
 }  # fmt: skip
+
+# With them the project has models on both sides of the predictions.
+PREDICTED = {
+    "models/marts/clv/int_clv__day_changes.sql": """
+        -- One row per customer, who all bought once.
+        select
+            customer_id, cast('2026-06-01' as date) as order_day_on, cast('2026-06-01' as date) as known_on,
+            cast(1 as bigint) as order_delta, 10.00 as net_sales_delta, 5.00 as margin_delta
+        from {{ ref('dim_customer') }}
+    """,
+    "models/marts/clv/int_clv__prospects.sql": """
+        -- One row per customer.
+        select
+            customer_id, 'pos' as acquisition_channel, cast('2026-05-01' as date) as first_seen_on,
+            cast(null as date) as registered_on, 'ecommerce' as business_type, 'noncontractual' as relationship_type
+        from {{ ref('dim_customer') }}
+    """,
+    "models/marts/clv/clv_prediction.sql": """
+        -- One row per customer whom the current run knows.
+        select customer_id, as_of as predicted_on from {{ source('clv', 'prediction') }}
+        where model_run_id in (select model_run_id from {{ ref('clv_model_run') }} where is_current)
+    """,
+    "models/marts/clv/_clv__models.yml": """
+        version: 2
+        models:
+          - {name: int_clv__day_changes, config: {access: protected}}
+          - {name: int_clv__prospects, config: {access: protected}}
+    """,
+}  # fmt: skip
+COPIED_FOR_PREDICTIONS = (
+    "models/marts/clv/_clv__sources.yml",
+    "models/marts/clv/clv_model_run.sql",
+)
 
 COPIED = (
     "orchestration",
@@ -117,9 +151,7 @@ def new_checkout(folder: Path) -> Checkout:
             )
         else:
             shutil.copy(PROJECT / name, path / name)
-    for name, text in FILES.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_text(textwrap.dedent(text))
+    _write(path, FILES)
     settings = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())
     settings["vars"]["channels"] = {"direct": ["account"]}
     settings["models"]["perennial"] = {
@@ -129,3 +161,16 @@ def new_checkout(folder: Path) -> Checkout:
     settings["seeds"]["perennial"] = {"+schema": "seeds"}
     (path / "dbt_project.yml").write_text(yaml.safe_dump(settings))
     return Checkout(path, folder / "data")
+
+
+def add_predictions(checkout: Checkout) -> None:
+    """Models that predictions are made from, and models that read them."""
+    _write(checkout.path, PREDICTED)
+    for name in COPIED_FOR_PREDICTIONS:
+        shutil.copy(PROJECT / name, checkout.path / name)
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(textwrap.dedent(text))

@@ -62,6 +62,7 @@ def test_groups_are_layers(loaded: dict) -> None:
     assert groups["core/fct_order"] == "core"
     assert groups["marts/customer_rfm"] == "marts"
     assert groups["seeds/fx_rate"] == "seeds"
+    assert groups["clv_predictions"] == "predictions"
     assert set(groups.values()) == {
         "landing",
         "staging",
@@ -69,6 +70,7 @@ def test_groups_are_layers(loaded: dict) -> None:
         "identity",
         "core",
         "marts",
+        "predictions",
         "seeds",
         "serving",
     }
@@ -84,6 +86,30 @@ def test_edges_go_from_landing_to_the_report(loaded: dict) -> None:
     )
 
 
+def test_predictions_stand_between_core_and_the_marts_that_read_them(loaded: dict) -> None:
+    parents = loaded["parents"]
+    features = ["marts/int_clv__day_changes", "marts/int_clv__prospects"]
+    assert parents["clv_predictions"] == features
+    assert "clv_predictions" in parents["marts/clv_prediction"]
+    assert "core/fct_order" in _upstream(parents, "clv_predictions")
+    after = {key for key in parents if "clv_predictions" in _upstream(parents, key)}
+    assert "marts/customer_clv" in after
+    assert not any(key.startswith("core/") for key in after)
+    # One call of dbt makes all of these, another one the rest.
+    assert not {key for key in _upstream(parents, "clv_predictions") if key in after}
+
+
+def _upstream(parents: dict, key: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [key]
+    while waiting:
+        for parent in parents[waiting.pop()]:
+            if parent not in found:
+                found.add(parent)
+                waiting.append(parent)
+    return found
+
+
 def test_publish_waits_for_every_public_model_and_no_other(loaded: dict, nodes: dict) -> None:
     public = {
         f"{node['config']['schema']}/{node['name']}"
@@ -95,7 +121,7 @@ def test_publish_waits_for_every_public_model_and_no_other(loaded: dict, nodes: 
 
 def test_every_node_is_an_asset_and_every_data_test_a_check(loaded: dict, nodes: dict) -> None:
     kinds = [node["resource_type"] for node in nodes.values()]
-    assert len(loaded["groups"]) == kinds.count("model") + kinds.count("seed") + 3
+    assert len(loaded["groups"]) == kinds.count("model") + kinds.count("seed") + 4
     checked = {name for _, name, _ in loaded["checks"]}
     generic = {
         node["name"]
@@ -107,7 +133,14 @@ def test_every_node_is_an_asset_and_every_data_test_a_check(loaded: dict, nodes:
 
 
 def test_one_job_in_process_with_a_schedule_and_a_sensor(loaded: dict) -> None:
-    assert loaded["ops"] == ["dbt_project", "landing", "publish", "report"]
+    assert loaded["ops"] == [
+        "clv_predictions",
+        "dbt_predicted",
+        "dbt_project",
+        "landing",
+        "publish",
+        "report",
+    ]
     assert loaded["executor"] == "in_process"
     assert loaded["schedule"] == ["30 5 * * *", "Asia/Shanghai"]
     assert loaded["sensor"] == "refresh"

@@ -16,7 +16,7 @@ MAY_READ = {
     "unified": {"staging", "unified", "seed", "source.landing"},
     "identity": {"unified", "identity", "seed", "source.rules"},
     "core": {"unified", "identity", "core", "seed"},
-    "marts": {"core", "marts", "seed", "source.predictions"},
+    "marts": {"core", "marts", "seed", "source.clv"},
     "marts/quality": {"core", "marts", "seed", "source.landing", "unified", "identity"},
 }
 NAMES = {
