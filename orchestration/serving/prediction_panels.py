@@ -49,7 +49,7 @@ UNTESTED = (
 )
 CHOSEN = {
     "lowest_error": "it had the lowest error of those whose total is off by at most {limit:.0%}",
-    "kept": "it is kept from the run before, as no other was better at two cuts or more",
+    "kept": "it is kept from the run before, as no other was better in two tests",
     "smallest_bias": "its total was off least, though by more than the {limit:.0%} allowed",
 }
 REALISED = "realised_to_predicted_orders"
@@ -74,10 +74,9 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
         "predicted-value",
         "Predicted value of the next 365 days",
         f"Expected {what} of buyers in the 365 days after the day of the prediction, discounted to "
-        "that day. Tiers rank all customers by it: platinum is the best 1%, gold down to 5%, silver "
-        "to 10%, bronze to 25%, medium to 50%. Fewer than 30 people are not shown alone. The band "
-        "is the range of actual over predicted totals at the cuts of the backtest, not a "
-        "probability.",
+        "that day. Tiers rank all customers by it: platinum is the best 1%, gold to 5%, silver to "
+        "10%, bronze to 25%, medium to 50%. Fewer than 30 people are not shown alone. The band is "
+        "the range of actual over predicted totals in the backtest, not a probability.",
         tables,
     )
     if found is None:
@@ -116,7 +115,7 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
                 row |= {"low": row["value"] * low, "high": row["value"] * high}
         finding += (
             f", or {published.money(everybody['low'])} to {published.money(everybody['high'])} if "
-            f"the model is as wrong as at {cuts} cuts of the past."
+            f"it errs as in {cuts} tests on the past."
         )
         note = (
             f"Orange: what the tier brings if actual totals are {low:.2f} to {high:.2f} of the "
@@ -129,19 +128,19 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
     unit = f"{what.capitalize()}, {published.currency}"
     pictures = [
         Chart(
-            f"By tier, {published.currency}",
+            f"Predicted value by tier, {published.currency}",
             f"Bars by tier with their band. {finding}",
             charts.tiers(shown, unit),
             note,
         ),
         Chart(
-            f"Per buyer, {published.currency}",
+            f"Predicted value per buyer, {published.currency}",
             "Bars by tier: predicted value of the average buyer.",
             charts.tiers(
                 [{key: row[key] for key in ("name", "value", "customers")} for row in worth],
                 f"{unit} per buyer",
             ),
-            "The average buyer of each tier: what may be spent on keeping one is less than this.",
+            "What the average buyer of each tier is expected to bring.",
         ),
     ]
     total = everybody["value"]
@@ -223,8 +222,8 @@ def _of_the_best(shown: Sequence[dict[str, Any]]) -> str:
         return ""
     people = sum(row["customers"] for row in shown)
     return (
-        f" The top bar is {best['customers']:,} of {people:,} buyers and {share(best['value'] / total)}"
-        " of the value."
+        f" {best['name']}: {best['customers']:,} of {people:,} buyers and "
+        f"{share(best['value'] / total)} of their value."
     )
 
 
@@ -311,7 +310,7 @@ def calibration(published: Published, found: Predictions | None) -> Panel:
                 f"Pairs of bars by tenth, predicted and what came, from {cuts[0]} on.",
                 charts.pairs(
                     amounts,
-                    "Tenth of customers, 1 is the highest prediction",
+                    "Tenth of customers, 1 the highest",
                     published.currency,
                     money=True,
                 ),
@@ -320,7 +319,15 @@ def calibration(published: Published, found: Predictions | None) -> Panel:
             )
         )
     figures = Figures(
-        ["From", "Tenth", "Customers", "Orders predicted", "Actual", "Net sales predicted", "Actual"],
+        [
+            "From",
+            "Tenth",
+            "Customers",
+            "Orders predicted",
+            "Actual",
+            "Net sales predicted",
+            "Actual",
+        ],
         [
             [
                 row["cut"],
@@ -344,18 +351,23 @@ def champions(published: Published, found: Predictions | None) -> Panel:
         "champion",
         "Which model predicts, and how well",
         "Every run backtests all models and uses the one with the lowest error among those whose "
-        "total is not too far off; a model in use is replaced only by one that is better at two "
-        "cuts. The error is the mean miss of a customer's net sales as a share of the miss of "
-        f"{MODELS[RULE_OF_THUMB].lower()}, which extends each customer's pace; the total is "
+        "total is not too far off; a model in use is replaced only by one that is better in two "
+        "tests. The error is the mean miss of a customer's net sales as a share of that of the rule "
+        f"of thumb '{MODELS[RULE_OF_THUMB]}', which extends each customer's pace; the total is "
         "predicted over actual net sales of all. The last run of a day counts.",
         tables,
     )
     if found is None:
         return panel(NONE_YET)
     runs = _runs(published)
-    current = next(run for run in runs if run["run"] == found.run_id)
     tried = sorted(
-        (one for one in current["scores"] if one["error"] is not None),
+        (
+            one
+            for run in runs
+            if run["run"] == found.run_id
+            for one in run["scores"]
+            if one["error"] is not None
+        ),
         key=lambda one: one["error"],
     )
     used = next((one for one in tried if one["model"] == found.champion), None)
@@ -367,8 +379,8 @@ def champions(published: Published, found: Predictions | None) -> Panel:
         rule = str(found.config.get("champion_rule"))
         why = CHOSEN.get(rule, words(rule)).format(limit=found.config.get("bias_limit") or 0)
         finding = (
-            f"{model_name(found.champion)} predicts in the run of {found.made_on}: {why}. Its error is "
-            f"{used['error']:.0%} of the rule of thumb's; its totals were {_off(used['bias'])}."
+            f"{model_name(found.champion)} predicts in the run of {found.made_on}: {why}. Its error "
+            f"is {used['error']:.0%} of the rule of thumb's; its totals were {_off(used['bias'])}."
         )
     pictures = []
     if tried:
@@ -382,15 +394,14 @@ def champions(published: Published, found: Predictions | None) -> Panel:
                             "name": model_name(one["model"]),
                             "error": one["error"],
                             "bias": one["bias"],
-                            "text": f"{one['error']:.0%}, total {_signed(one['bias'])}",
+                            "text": f"{one['error']:.0%} ({_signed(one['bias'])})",
                             "is_used": one["model"] == found.champion,
                         }
                         for one in tried
                     ],
-                    f"Error, {MODELS[RULE_OF_THUMB].lower()} = 100%",
+                    f"Error ({MODELS[RULE_OF_THUMB].lower()}: 100%)",
                 ),
-                "Short is good. The model in use is blue; beside each bar, how far its total was "
-                "off.",
+                "Short is good; the model in use is blue. In brackets: how far its total was off.",
             )
         )
     tested = [run for run in runs if run["error"] is not None and run["bias"] is not None]
@@ -402,7 +413,7 @@ def champions(published: Published, found: Predictions | None) -> Panel:
                 "error",
                 "Error by run",
                 (),
-                "Lower is better; the colour is the model that was used.",
+                "Lower is better; the colour tells the model used.",
             ),
             (
                 "bias",

@@ -12,8 +12,8 @@ import duckdb
 from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.record import BuildRecord
 from orchestration.runtime.settings import project_version
-from orchestration.serving import identity
-from orchestration.serving.panel import rows_of
+from orchestration.serving import identity, predictions
+from orchestration.serving.panel import Published, rows_of
 from orchestration.serving.reading import literal, open_files, open_published
 
 MOST_LINES = 10
@@ -45,6 +45,8 @@ def status_screen(paths: DataPaths) -> str:
             if identity.TABLE in tables:
                 newest = rows_of(connection, identity.NEWEST)
                 lines.append(_line("Identity", identity.sentence(newest)))
+            if found := predictions.read(Published.of(connection)):
+                lines.append(_line("Predicted", found.sentence))
     else:
         lines += [_line("Quarantine", "known after the first published run")]
     return "\n".join(lines)
