@@ -94,9 +94,9 @@ def calibration(rows: Rows, origins: Sequence[str]) -> dict[str, Any]:
             x=alt.X(
                 "predicted:Q",
                 scale=scale,
-                axis=axis("Orders predicted per customer", tickCount=5),
+                axis=axis("Predicted orders per customer", tickCount=5),
             ),
-            y=alt.Y("actual:Q", scale=scale, axis=axis("Orders that came", tickCount=5)),
+            y=alt.Y("actual:Q", scale=scale, axis=axis("Actual orders", tickCount=5)),
             color=alt.Color(
                 "origin:N",
                 scale=alt.Scale(domain=list(origins), range=[BLUE, ORANGE][: len(origins)]),
@@ -111,8 +111,8 @@ def calibration(rows: Rows, origins: Sequence[str]) -> dict[str, Any]:
                 alt.Tooltip("origin:N", title="Predicted"),
                 alt.Tooltip("tenth:Q", title="Tenth, 1 is the highest"),
                 alt.Tooltip("customers:Q", format=",", title="Customers"),
-                alt.Tooltip("predicted:Q", format=".2f", title="Orders predicted"),
-                alt.Tooltip("actual:Q", format=".2f", title="Orders that came"),
+                alt.Tooltip("predicted:Q", format=".2f", title="Predicted orders"),
+                alt.Tooltip("actual:Q", format=".2f", title="Actual orders"),
             ],
         )
     )
@@ -150,7 +150,7 @@ def pairs(rows: Rows, across: str | None, up: str, money: bool) -> dict[str, Any
 def candidates(rows: Rows, title: str) -> dict[str, Any]:
     """Errors of the models that were tried, the one in use in blue. Rows: name, error, text,
     is_used."""
-    scale = alt.Scale(domain=[0, max(row["error"] for row in rows) * 1.7 or 1], nice=False)
+    scale = alt.Scale(domain=[0, max(row["error"] for row in rows) * 1.85 or 1], nice=False)
     base = alt.Chart(data(rows)).encode(
         y=alt.Y("name:N", sort=[row["name"] for row in rows], axis=axis(None, labelLimit=150)),
         x=alt.X("error:Q", scale=scale, axis=axis(title, labels=False, ticks=False, grid=False)),
@@ -174,7 +174,7 @@ def over_runs(
     `limits` are drawn as dashed lines."""
     base = alt.Chart(data(rows)).encode(
         x=alt.X("run:O", axis=axis(None, labelAngle=-45, labelOverlap="greedy")),
-        y=alt.Y("rate:Q", axis=axis(title, percent=True, tickCount=5)),
+        y=alt.Y("rate:Q", axis=axis(None, percent=True, tickCount=5)),
     )
     line = base.mark_line(color=FAINT, strokeWidth=2)
     colours = [BLUE, ORANGE, GREEN, PINK, SKY, RED]

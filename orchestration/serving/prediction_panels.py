@@ -44,8 +44,8 @@ TIERS = {
     "low": "Low 50-100%",
 }
 UNTESTED = (
-    "There is no backtest: history is too short to cut it twice, predict from what was known then "
-    "and compare."
+    "There is no backtest yet: it takes enough buyers, and a history that is long enough to be cut "
+    "at two earlier days."
 )
 CHOSEN = {
     "lowest_error": "it had the lowest error of those whose total is off by at most {limit:.0%}",
@@ -53,10 +53,19 @@ CHOSEN = {
     "smallest_bias": "its total was off least, though by more than the {limit:.0%} allowed",
 }
 REALISED = "realised_to_predicted_orders"
+CHECKS = {
+    "psi_frequency": "shift in the number of orders",
+    "psi_days_since_last": "shift in the days since the last order",
+    "psi_value": "shift in the value of an order",
+    "coverage_90": "actual values inside their 90% intervals",
+    "share_fallback_basis": "share of customers without a model",
+    "champion_bias": "error of the total",
+    "contract_bias": "error of the total of renewals",
+}
 
 
 def all_panels(published: Published) -> list[Panel]:
-    """The panels of predictions, in order."""
+    """The panels about predictions, in order."""
     found = read(published)
     return [
         predicted_value(published, found),
@@ -110,7 +119,7 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
         note = "Buyers of each tier together; the number is their predicted value."
     else:
         low, high, days, cuts = band
-        for row in (*shown, everybody):
+        for row in (everybody, *shown):
             if row["low"] is None:
                 row |= {"low": row["value"] * low, "high": row["value"] * high}
         finding += (
@@ -138,7 +147,7 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
             "Bars by tier: predicted value of the average buyer.",
             charts.tiers(
                 [{key: row[key] for key in ("name", "value", "customers")} for row in worth],
-                f"{unit} per buyer",
+                unit,
             ),
             "What the average buyer of each tier is expected to bring.",
         ),
@@ -352,9 +361,10 @@ def champions(published: Published, found: Predictions | None) -> Panel:
         "Which model predicts, and how well",
         "Every run backtests all models and uses the one with the lowest error among those whose "
         "total is not too far off; a model in use is replaced only by one that is better in two "
-        "tests. The error is the mean miss of a customer's net sales as a share of that of the rule "
-        f"of thumb '{MODELS[RULE_OF_THUMB]}', which extends each customer's pace; the total is "
-        "predicted over actual net sales of all. The last run of a day counts.",
+        "tests. The error is the mean miss of a customer's net sales as a share of that of the "
+        f"rule of thumb '{MODELS[RULE_OF_THUMB]}', which extends each customer's pace; the total "
+        "is predicted over actual net sales of all; both on the tests that all models have. The "
+        "last run of a day counts.",
         tables,
     )
     if found is None:
@@ -379,8 +389,9 @@ def champions(published: Published, found: Predictions | None) -> Panel:
         rule = str(found.config.get("champion_rule"))
         why = CHOSEN.get(rule, words(rule)).format(limit=found.config.get("bias_limit") or 0)
         finding = (
-            f"{model_name(found.champion)} predicts in the run of {found.made_on}: {why}. Its error "
-            f"is {used['error']:.0%} of the rule of thumb's; its totals were {_off(used['bias'])}."
+            f"{model_name(found.champion)} predicts in the run of {found.made_on}: {why}. In "
+            f"{used['tests']} tests its error is {used['error']:.0%} of the rule of thumb's and "
+            f"its total {_off(used['bias'])}."
         )
     pictures = []
     if tried:
@@ -411,13 +422,13 @@ def champions(published: Published, found: Predictions | None) -> Panel:
         for measure, title, limits, note in (
             (
                 "error",
-                "Error by run",
+                "Error of the model used, by run",
                 (),
                 "Lower is better; the colour tells the model used.",
             ),
             (
                 "bias",
-                "Total by run, predicted over actual",
+                "Predicted over actual total, by run",
                 (0.0, *((limit, -limit) if limit else ())),
                 "Above 0 the run promised too much. The outer dashed lines are the limit within "
                 "which a model is chosen.",
@@ -454,7 +465,7 @@ def champions(published: Published, found: Predictions | None) -> Panel:
                 share(run["error"]),
                 _signed(run["bias"]),
                 words(str(run["config"].get("champion_rule") or "unknown")),
-                run["statuses"],
+                run["problems"] or "all ok",
             ]
             for run in reversed(runs)
         ],
@@ -465,7 +476,7 @@ def champions(published: Published, found: Predictions | None) -> Panel:
 
 
 def _runs(published: Published) -> list[dict[str, Any]]:
-    """The last run of each day, oldest first: run, made_on, champion, config, statuses, the scores
+    """The last run of each day, oldest first: run, made_on, champion, config, problems, the scores
     of all candidates, and the champion's own error and bias (None where it was not tested)."""
     runs = published.rows(
         f"""
@@ -474,11 +485,11 @@ def _runs(published: Published) -> list[dict[str, Any]]:
                 model_run_id as run, max(as_of) as made_on,
                 max(submodel) filter (where is_champion) as champion, max(config) as config,
                 string_agg(submodel || ': ' || replace(status, '_', ' '), '; ' order by submodel)
-                    as statuses,
+                    filter (where status <> 'ok') as problems,
                 max(is_current) as is_current, max(fitted_at) as fitted_at
             from {RUNS} group by model_run_id
         )
-        select run, made_on, champion, config, statuses from runs
+        select run, made_on, champion, config, problems from runs
         qualify row_number() over (
             partition by made_on order by is_current desc, fitted_at desc nulls last, run desc
         ) = 1
@@ -534,6 +545,7 @@ def _scores(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "model": name,
                 "error": sum(relative) / len(relative) if relative else None,
                 "bias": predicted / actual - 1 if actual > 0 else None,
+                "tests": len(own),
             }
         )
     return scores
@@ -545,9 +557,10 @@ def realised(published: Published, found: Predictions | None) -> Panel:
     panel = begin(
         "realised",
         "Predicted and realised totals",
-        "The model in use at each cut of its backtest: total orders and net sales predicted from "
-        "what was known at the cut, and what came in the days after it. Periods may overlap. Since "
-        "the run before: orders of the same customers over those it expected, from 30 days on.",
+        "The model in use in each test of its backtest: total orders and net sales predicted from "
+        "what was known at a day (the cut), and what came in the days after it. Periods may "
+        "overlap. Since the run before: orders of the same customers over those it expected, from "
+        "30 days on.",
         tables,
     )
     if found is None:
@@ -580,21 +593,21 @@ def realised(published: Published, found: Predictions | None) -> Panel:
     flag = found.flag
     if beyond:
         told = "; ".join(
-            f"{words(row['name'])} {row['value']:.2f} (limit {row['bound']:.2f})" for row in beyond
+            f"{_check(row['name'])} {row['value']:.2f} (limit {row['bound']:.2f})" for row in beyond
         )
-        flag = f"{flag} Beyond a limit in the run of {found.made_on}: {told}.".strip()
+        flag = f"{flag} Beyond its limit in the run of {found.made_on}: {told}.".strip()
     if not rows:
         return panel(UNTESTED, flag=flag)
     days = rows[0]["days"]
     sales = [row for row in rows if row["measure"] == "value"]
-    finding = f"{len(sales)} cuts, {days} days ahead each."
+    finding = f"{len(sales)} tests, {days} days ahead each."
     actual, predicted = (sum(row[key] for row in sales) for key in ("actual", "predicted"))
     if actual > 0:
         biases = [row["predicted"] / row["actual"] - 1 for row in sales if row["actual"] > 0]
         finding = (
-            f"At {len(sales)} cuts, {days} days ahead, {model_name(found.champion)} predicted net "
+            f"In {len(sales)} tests, {days} days ahead, {model_name(found.champion)} predicted net "
             f"sales {_off(predicted / actual - 1)} in all, between {_signed(min(biases))} and "
-            f"{_signed(max(biases))} at single ones."
+            f"{_signed(max(biases))} in single ones."
         )
     since = [row for row in checks if row["name"] == REALISED and row["value"] is not None]
     newest = next((row for row in since if row["run"] == found.run_id), None)
@@ -657,6 +670,13 @@ def realised(published: Published, found: Predictions | None) -> Panel:
         ],
     )
     return panel(finding, pictures, figures, flag)
+
+
+def _check(name: str) -> str:
+    """What a check watches, in words."""
+    if name.startswith("drift_"):
+        return f"drift of {words(name.removeprefix('drift_'))}"
+    return CHECKS.get(name, words(name))
 
 
 def _off(bias: float | None) -> str:

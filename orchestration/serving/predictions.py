@@ -55,7 +55,7 @@ class Predictions:
         if late:
             told.append(
                 f"Out of date: these predictions are of {self.made_on}, {_days(late)} before "
-                f"{self.as_of}. No fit since then has given any, so the last ones are shown."
+                f"{self.as_of}. No later run has given any, so the last ones are shown."
             )
         if not self.by_model:
             why = "; ".join(self.gates) or "no fit gave an answer"
@@ -128,7 +128,10 @@ def read(published: Published) -> Predictions | None:
             for fit in fits
             if fit["status"] != "ok" and (fit["is_champion"] or champion is None)
         ],
-        [f"{words(gate['gate'])} {gate['actual']:,} of {gate['required']:,}" for gate in unmet],
+        [
+            f"{gate['actual']:,} of the required {gate['required']:,} {words(gate['gate'])}"
+            for gate in unmet
+        ],
     )
 
 
