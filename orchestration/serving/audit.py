@@ -136,9 +136,9 @@ def _quarantine_gate(
 def _old_predictions(
     connection: duckdb.DuckDBPyConnection, relations: Mapping[str, str], record: BuildRecord
 ) -> list[str]:
-    if predictions.TABLE not in relations or record.as_of is None:
+    if predictions.RUNS not in relations or record.as_of is None:
         return []
-    relation = f"warehouse.{relations[predictions.TABLE]}"
+    relation = f"warehouse.{relations[predictions.RUNS]}"
     found, flaw = predictions.find(connection, relation, date.fromisoformat(record.as_of))
     return [f"the predictions are old ({flaw}): {found}"] if flaw else []
 

@@ -49,6 +49,8 @@ th, td { text-align: right; padding: 4px 8px; border-bottom: 1px solid var(--lin
 .words th, .words td, th:first-child, td:first-child { text-align: left; }
 code { font-size: .85em; }
 select { font: inherit; font-size: .9rem; padding: 4px 8px; margin: 4px 0 8px; max-width: 100%; }
+figcaption { margin: 0 0 8px; }
+.flag { border-left: 4px solid #d55e00; background: #fff4ec; padding: 8px 12px; margin: 8px 0; }
 .empty { padding: 24px; text-align: center; background: var(--ground); border-radius: 6px; }
 @media print { section { break-inside: avoid; } nav { display: none; } }
 """
@@ -126,8 +128,9 @@ def render(
 
 def _section(panel: Panel, as_of: str) -> str:
     tables = ", ".join(f"<code>{escape(table)}</code>" for table in panel.tables)
+    flag = f'<p class="flag" role="note">{escape(panel.flag)}</p>' if panel.flag else ""
     return (
-        f'<section id="{panel.key}"><h2>{escape(panel.title)}</h2>'
+        f'<section id="{panel.key}"><h2>{escape(panel.title)}</h2>{flag}'
         f"{_views(panel) if panel.views else _body(panel)}"
         f'<p class="soft">As of {escape(as_of)}. {escape(panel.definition)} '
         f"Reads {tables}.</p></section>\n"
@@ -155,10 +158,11 @@ def _body(panel: Panel) -> str:
 
 def _figure(key: str, chart: Chart) -> str:
     description = escape(chart.description, quote=True)
+    note = f'<figcaption class="soft">{escape(chart.note)}</figcaption>' if chart.note else ""
     return (
         f"<figure><h3>{escape(chart.title)}</h3>"
         f'<div class="chart" role="img" aria-label="{description}" data-spec="spec-{key}"></div>'
-        f"</figure>{_json(f'spec-{key}', chart.spec)}"
+        f"{note}</figure>{_json(f'spec-{key}', chart.spec)}"
     )
 
 

@@ -13,11 +13,13 @@ import duckdb
 
 @dataclass(frozen=True)
 class Chart:
-    """One picture: its Vega-Lite specification and what it shows, for those who cannot see it."""
+    """One picture: its Vega-Lite specification and what it shows, for those who cannot see it.
+    `note` is a sentence under it: how to read it."""
 
     title: str
     description: str
     spec: dict[str, Any]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Panel:
     """One section of the page. A panel without charts says in `finding` why it is empty.
 
     A panel with `views` shows one of them at a time, whichever the reader picks by its title.
+    `flag` is a sentence that nobody should miss, such as that the figures are old.
     """
 
     key: str
@@ -47,6 +50,7 @@ class Panel:
     charts: Sequence[Chart] = ()
     figures: Figures | None = None
     views: Sequence[Panel] = ()
+    flag: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,13 @@ class Published:
 def begin(key: str, title: str, definition: str, tables: Sequence[str]) -> Callable[..., Panel]:
     """A panel that waits for its finding, and for charts and figures if there are any."""
 
-    def make(finding: str, pictures: Sequence[Chart] = (), figures: Figures | None = None) -> Panel:
-        return Panel(key, title, finding, definition, tables, pictures, figures)
+    def make(
+        finding: str,
+        pictures: Sequence[Chart] = (),
+        figures: Figures | None = None,
+        flag: str = "",
+    ) -> Panel:
+        return Panel(key, title, finding, definition, tables, pictures, figures, flag=flag)
 
     return make
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestration.serving import attention, charts, identity, journey
+from orchestration.serving import attention, charts, identity, journey, prediction_panels
 from orchestration.serving.panel import (
     Chart,
     Figures,
@@ -31,6 +31,7 @@ def all_panels(published: Published) -> list[Panel]:
         sales(published),
         channels(published),
         value(published),
+        *prediction_panels.all_panels(published),
         quality(published),
     ]
 
@@ -249,9 +250,10 @@ def value(published: Published) -> Panel:
     panel = begin(
         "value",
         "Customer lifetime value so far",
-        "What each buyer has brought: average order x orders per year x years observed, less "
-        "the cost of winning the customer where it is known (formula C). The last bar holds "
-        "everybody above the 99th percentile, the first everybody below the 1st. Buyers are "
+        "What each buyer has brought, not a prediction: average order x orders per year x years "
+        "observed, less the cost of winning the customer where it is known (formula C). It "
+        "counts net sales and predicted value counts margin: they do not add up. The last bar "
+        "holds everybody above the 99th percentile, the first everybody below the 1st. Buyers are "
         "ranked by net sales for the curve.",
         tables,
     )

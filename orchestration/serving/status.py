@@ -44,7 +44,7 @@ def status_screen(paths: DataPaths) -> str:
             if identity.TABLE in tables:
                 newest = rows_of(connection, identity.NEWEST)
                 lines.append(_line("Identity", identity.sentence(newest)))
-            if predictions.TABLE in tables:
+            if predictions.RUNS in tables:
                 lines.append(_line("Predicted", _predicted(connection)))
     else:
         lines += [_line("Quarantine", "known after the first published run")]
@@ -139,7 +139,7 @@ def _quarantine(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _predicted(connection: duckdb.DuckDBPyConnection) -> str:
     as_of = connection.execute("select as_of from published_version").fetchone()[0]
-    found, flaw = predictions.find(connection, predictions.TABLE, as_of)
+    found, flaw = predictions.find(connection, predictions.RUNS, as_of)
     return f"{found}; OLD: {flaw}" if flaw else found
 
 

@@ -68,8 +68,11 @@ TABLES = (
     select
         'c_' || i as customer_id, {DAY} as as_of, 1 as order_count, 'CNY' as currency,
         (1000000 / (i + 20))::decimal(18,4) as net_sales_amount,
-        case when i % 3 > 0 then (1000000 / (i + 20) - 40)::decimal(18,4) end as clv_formula_c_realised
+        case when i % 3 > 0 then (1000000 / (i + 20) - 40)::decimal(18,4) end as clv_formula_c_realised,
+        12.5::decimal(18,4) as predicted_value_365d
     from range(1, 2000) as people(i)
+    union all
+    select 'c_' || i, {DAY}, 0, 'CNY', 0::decimal(18,4), null, 2.5::decimal(18,4) from range(2000, 2040) as people(i)
     """,
     f"""
     create table clv_concentration as
@@ -166,6 +169,80 @@ TABLES = (
         (date '2026-05-01', 1, 'Registered', '注册', 80, null, 1.0), (date '2026-05-01', 2, 'Ordered', '下单', 20, 0.25, 0.25),
         (date '2026-06-01', 1, 'Registered', '注册', 90, null, 1.0), (date '2026-06-01', 2, 'Ordered', '下单', null, null, null)
     ) as steps(month_on, step_number, label_en, label_zh, customer_count, step_rate, overall_rate)
+    """,
+    f"""
+    create table clv_segment as
+    select
+        segment_type, segment_value, {DAY} as as_of, 'CNY' as currency, people is null as is_suppressed, people::bigint as customer_count,
+        value::decimal(18,4) as predicted_value_365d, (value / 1.2)::decimal(18,4) as predicted_low_365d,
+        (value * 1.25)::decimal(18,4) as predicted_high_365d
+    from (values
+        ('all_buyers', 'all', 1000, 24500), ('tier', 'platinum', null, null), ('tier', 'gold', null, null), ('tier', 'silver', 60, 6000),
+        ('tier', 'bronze', 150, 7500), ('tier', 'medium', 250, 5000), ('tier', 'low', 500, 2000), ('gender', 'female', 500, 24500)
+    ) as segments(segment_type, segment_value, people, value)
+    """,
+    f"""
+    create table clv_prediction as
+    select
+        'c_' || i as customer_id, {DAY} as as_of, {DAY} as predicted_on, 'june' as model_run_id,
+        case when i < 2000 then 'model' else 'channel_prior' end as prediction_basis,
+        case when i < 2000 then 'mbg_nbd' else 'first_order_hazard' end as model_name, 12.5::decimal(18,4) as predicted_value_365d
+    from range(1, 2040) as people(i)
+    """,
+    """
+    create table clv_model_run as
+    select
+        run as model_run_id, submodel, day_on as as_of, status, is_champion, run = 'june' as is_current, fitted_at,
+        '{"margin_mode": "contribution", "bias_limit": 0.2, "champion_rule": "' || rule || '"}' as config
+    from (values
+        ('april', 'pareto_nbd', date '2026-04-30', 'ok', true, timestamp '2026-05-01', 'smallest_bias'),
+        ('april', 'mbg_nbd', date '2026-04-30', 'no_churn_identified', false, timestamp '2026-05-01', 'smallest_bias'),
+        ('may', 'pareto_nbd', date '2026-05-31', 'ok', true, timestamp '2026-06-01', 'kept'),
+        ('june', 'pareto_nbd', date '2026-06-30', 'ok', false, timestamp '2026-07-02', 'lowest_error'),
+        ('june', 'mbg_nbd', date '2026-06-30', 'ok', true, timestamp '2026-07-02', 'lowest_error'),
+        ('june before', 'pareto_nbd', date '2026-06-30', 'ok', true, timestamp '2026-07-01', 'kept')
+    ) as fits(run, submodel, day_on, status, is_champion, fitted_at, rule)
+    """,
+    """
+    create table clv_backtest_metric as
+    with told as (
+        select
+            run, cut, model_name, miss * (1 + 0.1 * (run <> 'june')::int) as miss, predicted * (1 + 0.1 * (run <> 'june')::int) as predicted, actual
+        from (values
+            (date '2025-06-30', 'mean_rate', 200, 4000, 1000), (date '2024-12-31', 'mean_rate', 100, 5000, 2000),
+            (date '2025-06-30', 'mbg_nbd', 100, 1200, 1000), (date '2024-12-31', 'mbg_nbd', 60, 1900, 2000),
+            (date '2025-06-30', 'pareto_nbd', 90, 1300, 1000), (date '2024-12-31', 'pareto_nbd', 70, 2200, 2000),
+            (date '2024-06-30', 'mean_rate', 100, 100, 10), (date '2024-06-30', 'mbg_nbd', 1, 800, 1000)
+        ) as tests(cut, model_name, miss, predicted, actual), (values ('april'), ('may'), ('june'), ('june before')) as runs(run)
+    )
+    select
+        run as model_run_id, cut as origin_on, 365::bigint as horizon_days, model_name, measure, metric,
+        case when metric = 'bias' then actual / share end::decimal(18,6) as actual_value,
+        case when metric = 'bias' then predicted / share end::decimal(18,6) as predicted_value,
+        case when metric = 'mae' then miss / share else predicted / actual - 1 end::decimal(18,6) as metric_value
+    from told, (values ('value', 1), ('orders', 10)) as measures(measure, share), (values ('bias'), ('mae')) as metrics(metric)
+    """,
+    """
+    create table clv_backtest_decile as
+    select
+        'june' as model_run_id, cut as origin_on, 365::bigint as horizon_days, model_name, d::bigint as decile, 100::bigint as customer_count,
+        (4 / d)::decimal(18,6) as mean_predicted_orders, (3.5 / d + 0.1)::decimal(18,6) as mean_actual_orders,
+        (800 / d)::decimal(18,4) as mean_predicted_value_amount, (700 / d)::decimal(18,4) as mean_actual_value_amount
+    from range(1, 11) as deciles(d), (values (date '2025-06-30'), (date '2024-12-31'), (date '2024-06-30')) as cuts(cut),
+        (values ('mbg_nbd'), ('pareto_nbd')) as models(model_name)
+    """,
+    """
+    create table clv_monitor as
+    select run as model_run_id, day_on as as_of, check_name, check_value, limit_value, status
+    from (values
+        ('june', date '2026-06-30', 'realised_to_predicted_orders', 0.93, null, 'info'), ('june', date '2026-06-30', 'psi_value', 0.31, 0.25, 'exceeded'),
+        ('june', date '2026-06-30', 'coverage_90', 0.9, 0.8, 'ok'), ('may', date '2026-05-31', 'psi_frequency', 0.5, 0.25, 'exceeded')
+    ) as checks(run, day_on, check_name, check_value, limit_value, status)
+    """,
+    """
+    create table clv_model_readiness as
+    select 'june' as model_run_id, gate, required_value, actual_value, actual_value >= required_value as is_met
+    from (values ('buyers', 500::decimal(18,6), 1999::decimal(18,6)), ('history_days', 180, 800)) as gates(gate, required_value, actual_value)
     """,
     "create table dim_customer as select 'c_' || i as customer_id, i % 9 = 0 as is_anonymous, false as is_unknown, "
     "false as is_test from range(3000) as t(i)",

@@ -13,15 +13,17 @@ import pytest
 from browser import browser
 from jsonschema import ValidationError
 from published_file import TABLES, write_published
+from report_page import drawn, section, specs
 
 from orchestration.errors import UserError
 from orchestration.runtime.paths import DataPaths
 from orchestration.serving.report import write_report
 
 PANELS = (
-    "stages", "warnings", "cohorts", "rfm", "rfm-movement", "activity", "funnels", "sales", "channels", "value", "quality",
+    "stages", "warnings", "cohorts", "rfm", "rfm-movement", "activity", "funnels", "sales", "channels", "value", "predicted-value",
+    "calibration", "champion", "realised", "quality",
 )  # fmt: skip
-CHARTS = 18
+CHARTS = 27
 TABLE_OF = {
     "stages": "lifecycle_flow_monthly",
     "warnings": "customer_alert",
@@ -33,6 +35,10 @@ TABLE_OF = {
     "sales": "sales_monthly",
     "channels": "dim_channel",
     "value": "customer_clv",
+    "predicted-value": "clv_segment",
+    "calibration": "clv_backtest_decile",
+    "champion": "clv_model_run",
+    "realised": "clv_monitor",
     "quality": "data_quality_tables",
 }
 
@@ -55,16 +61,6 @@ def chromium() -> str:
     pytest.skip(
         "No Chromium is installed (on Debian: apt install chromium), so no page is looked at."
     )
-
-
-def specs(page: str) -> dict[str, dict]:
-    """The specification of each chart in the page."""
-    found = re.findall(r'<script type="application/json" id="spec-([^"]+)">(.*?)</script>', page)
-    return {key: json.loads(text) for key, text in found}
-
-
-def section(page: str, key: str) -> str:
-    return re.search(rf'<section id="{key}">.*?</section>', page, re.DOTALL).group()
 
 
 def test_the_page_refers_to_nothing_outside(report: Path) -> None:
@@ -110,12 +106,6 @@ def test_figures_have_their_currency_and_stages_their_chinese_names(report: Path
         "20,000 raw records in 8 files = 18,900 loaded + 60 quarantined + 940 duplicate + 100 superseded"
         in page
     )
-
-
-def drawn(page: str, key: str) -> list[dict]:
-    """The rows in the specification of a chart: those of its first layer that has any."""
-    spec = specs(page)[key]
-    return next(part["data"]["values"] for part in (spec, *spec.get("layer", ())) if "data" in part)
 
 
 def test_moves_are_those_of_the_last_month(report: Path) -> None:
@@ -228,6 +218,17 @@ PICK_THE_SECOND = """(async () => {
 })()"""
 
 
+# Texts of charts that stick out of their picture, by more than the roundness of a letter.
+CUT_OFF = """Array.from(document.querySelectorAll('.chart svg')).flatMap(svg => {
+  const box = svg.getBoundingClientRect();
+  return Array.from(svg.querySelectorAll('text')).filter(text => {
+    const one = text.getBoundingClientRect();
+    return text.textContent && one.width > 0
+      && (one.left < box.left - 2 || one.right > box.right + 2);
+  }).map(text => svg.closest('.chart').dataset.spec + ': ' + text.textContent);
+})"""
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_draws_every_chart_and_asks_for_nothing(
     report: Path, chromium: str, tmp_path: Path, width: int
@@ -246,4 +247,5 @@ def test_a_browser_draws_every_chart_and_asks_for_nothing(
         assert page.evaluate(PICK_THE_SECOND) == [True, False, True]
         assert page.requested() == [report.as_uri()]
         assert page.complaints() == []
+        assert page.evaluate(CUT_OFF) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
