@@ -75,6 +75,7 @@ final as (
         expected.cac_amount,
         expected.maintenance_amount,
         expected.historic_margin_amount,
+        expected.historic_margin_per_year,
         expected.historic_net_value_amount,
         expected.clv_formula_a_realised,
         expected.clv_formula_b_per_year,
