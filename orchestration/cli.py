@@ -253,7 +253,7 @@ def run_command(options: argparse.Namespace) -> int:
         preflight.check_warehouse(paths)
         figures = _run_job(paths, run_id, settings, channels)
     print(f"Published in {time.monotonic() - started:.0f} s: {paths.published} and {paths.report}")
-    return _judge_refused(figures.get("refused", 0), settings)
+    return _judge_refused(figures["refused"], settings)
 
 
 def build_command(options: argparse.Namespace) -> int:
@@ -484,8 +484,8 @@ def _run_job(
     if result.success:
         if "landing" in leave_out:
             return {}
-        landed = result.asset_materializations_for_node("landing")
-        return {"refused": landed[0].metadata["refused"].value} if landed else {}
+        (landed,) = result.asset_materializations_for_node("landing")
+        return {"refused": landed.metadata["refused"].value}
     if isinstance(progress.error, UserError):
         raise progress.error
     failures = [event for event in result.all_events if event.is_step_failure]

@@ -21,9 +21,9 @@ from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 # For its log file dbt turns each debug message into JSON, which costs seconds; what it says
 # otherwise is kept by the asset.
 FLAGS = ("--no-use-colors", "--log-level-file", "none")
+RESULTS = "run_results*.json"
 # Unit tests are about the code, not the data, and a row that staging doubled is found again by the
 # same key one layer up: `make test` and a bare `dbt build` run both.
-RESULTS = "run_results*.json"
 BUILD = (
     *("build", "--exclude-resource-type", "unit_test"),
     *("--exclude", "path:models/staging,resource_type:test"),

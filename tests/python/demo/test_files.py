@@ -40,7 +40,7 @@ def declared() -> dict[tuple[str, str], dict[str, Any]]:
 def test_every_channel_and_entity_is_there(demo: Demo) -> None:
     written = {(file["channel"], file["table_name"]) for file in demo.truth("files")}
     sources = declared()
-    wanted = {key for key in sources if key[0] not in ("completejourney", "landing", "predictions")}
+    wanted = {key for key in sources if key[0] not in ("completejourney", "landing")}
     assert written == wanted
 
 
