@@ -252,7 +252,7 @@ def value(published: Published) -> Panel:
         "Customer lifetime value so far",
         "What each buyer has brought, not a prediction: average order x orders per year x years "
         "observed, less the cost of winning the customer where it is known (formula C). It "
-        "counts net sales and predicted value counts margin: they do not add up. The last bar "
+        "counts net sales, not margin, so it does not add up with predicted value. The last bar "
         "holds everybody above the 99th percentile, the first everybody below the 1st. Buyers are "
         "ranked by net sales for the curve.",
         tables,

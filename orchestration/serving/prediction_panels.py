@@ -124,7 +124,7 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
                 row |= {"low": row["value"] * low, "high": row["value"] * high}
         finding += (
             f", or {published.money(everybody['low'])} to {published.money(everybody['high'])} if "
-            f"it errs as in {cuts} tests on the past."
+            f"{model_name(found.champion)} errs as in {cuts} tests on the past."
         )
         note = (
             f"Orange: what the tier brings if actual totals are {low:.2f} to {high:.2f} of the "
@@ -293,9 +293,10 @@ def calibration(published: Published, found: Predictions | None) -> Panel:
     newest = [row for row in rows if row["cut"] == cuts[0]]
     best, last = newest[0], newest[-1]
     finding = (
-        f"{model_name(found.champion)} from {cuts[0]} on, {days} days ahead: the tenth predicted "
-        f"highest was expected to order {best['predicted']:.1f} times each and ordered "
-        f"{best['actual']:.1f} times; the lowest {last['predicted']:.1f} and {last['actual']:.1f}."
+        f"{model_name(found.champion)} from {cuts[0]} on, {days} days ahead: a customer of the "
+        f"highest tenth was expected to order {best['predicted']:.1f} times and ordered "
+        f"{best['actual']:.1f} times; of the lowest, {last['predicted']:.1f} and "
+        f"{last['actual']:.1f} times."
     )
     amounts = [
         {"place": row["tenth"], "kind": kind, "amount": row[column]}
@@ -369,7 +370,7 @@ def champions(published: Published, found: Predictions | None) -> Panel:
     )
     if found is None:
         return panel(NONE_YET)
-    runs = _runs(published)
+    runs = _tested_runs(published)
     tried = sorted(
         (
             one
@@ -383,6 +384,11 @@ def champions(published: Published, found: Predictions | None) -> Panel:
     used = next((one for one in tried if one["model"] == found.champion), None)
     if found.champion is None:
         finding = f"In the run of {found.made_on} no model predicts."
+    elif found.champion not in MODELS:
+        finding = (
+            f"{model_name(found.champion)} predicts in the run of {found.made_on}: all customers "
+            "have contracts, for which no other model is tried."
+        )
     elif used is None:
         finding = f"{model_name(found.champion)} predicts in the run of {found.made_on}. {UNTESTED}"
     else:
@@ -476,9 +482,8 @@ def champions(published: Published, found: Predictions | None) -> Panel:
 
 
 def _runs(published: Published) -> list[dict[str, Any]]:
-    """The last run of each day, oldest first: run, made_on, champion, config, problems, the scores
-    of all candidates, and the champion's own error and bias (None where it was not tested)."""
-    runs = published.rows(
+    """All runs, oldest first: run, made_on, champion, config, problems, and is_last of its day."""
+    rows = published.rows(
         f"""
         with runs as (
             select
@@ -489,13 +494,19 @@ def _runs(published: Published) -> list[dict[str, Any]]:
                 max(is_current) as is_current, max(fitted_at) as fitted_at
             from {RUNS} group by model_run_id
         )
-        select run, made_on, champion, config, problems from runs
-        qualify row_number() over (
+        select run, made_on, champion, config, problems, row_number() over (
             partition by made_on order by is_current desc, fitted_at desc nulls last, run desc
-        ) = 1
-        order by made_on desc limit {RUNS_SHOWN}
+        ) = 1 as is_last
+        from runs order by made_on, fitted_at, run
         """
     )
+    return [row | {"config": json.loads(row["config"] or "{}")} for row in rows]
+
+
+def _tested_runs(published: Published) -> list[dict[str, Any]]:
+    """The last run of each of the last days, with the scores of all candidates, and the champion's
+    own error and bias (None where it was not tested)."""
+    runs = [run for run in _runs(published) if run["is_last"]][-RUNS_SHOWN:]
     told = rows_if_there(
         published,
         [METRICS],
@@ -504,23 +515,17 @@ def _runs(published: Published) -> list[dict[str, Any]]:
             max(metric_value) filter (where metric = 'mae') as miss,
             max(actual_value) filter (where metric = 'bias') as actual,
             max(predicted_value) filter (where metric = 'bias') as predicted
-        from {METRICS} where measure = 'value' and metric in ('mae', 'bias')
+        from {METRICS}
+        where measure = 'value' and metric in ('mae', 'bias') and list_contains(?, model_run_id)
         group by all order by all
         """,
+        [run["run"] for run in runs],
     )
     found = []
-    for run in reversed(runs):
+    for run in runs:
         scores = _scores([row for row in told if row["run"] == run["run"]])
         own = next((one for one in scores if one["model"] == run["champion"]), {})
-        found.append(
-            run
-            | {
-                "config": json.loads(run["config"] or "{}"),
-                "scores": scores,
-                "error": own.get("error"),
-                "bias": own.get("bias"),
-            }
-        )
+        found.append(run | {"scores": scores, "error": own.get("error"), "bias": own.get("bias")})
     return found
 
 
@@ -609,12 +614,11 @@ def realised(published: Published, found: Predictions | None) -> Panel:
             f"sales {_off(predicted / actual - 1)} in all, between {_signed(min(biases))} and "
             f"{_signed(max(biases))} in single ones."
         )
-    since = [row for row in checks if row["name"] == REALISED and row["value"] is not None]
-    newest = next((row for row in since if row["run"] == found.run_id), None)
-    if newest:
+    since = _since_the_run_before(published, checks)
+    if since and since[-1]["made_on"] == str(found.made_on):
         finding += (
-            f" Since the run before, customers placed {newest['value']:.0%} of the orders that it "
-            "expected."
+            f" Since the run of {since[-1]['before']} customers placed {since[-1]['value']:.0%} of "
+            "the orders that it expected."
         )
     pictures = [
         Chart(
@@ -651,6 +655,29 @@ def realised(published: Published, found: Predictions | None) -> Panel:
         )
         if any(row["measure"] == measure for row in rows)
     ]
+    if len(since) > 1:
+        title = "Orders since the run before, of those it expected"
+        pictures.append(
+            Chart(
+                title,
+                f"A point per run: {title.lower()}.",
+                charts.over_runs(
+                    [
+                        {
+                            "run": row["made_on"],
+                            "model": model_name(row["champion"]),
+                            "rate": row["value"],
+                        }
+                        for row in since
+                    ],
+                    list(dict.fromkeys(model_name(row["champion"]) for row in since)),
+                    title,
+                    (1.0,),
+                ),
+                "At 100% as many orders came as the run before had expected; the colour tells its "
+                "model.",
+            )
+        )
     figures = Figures(
         ["From", "Days", "What", "Predicted", "Actual", "Predicted over actual"],
         [
@@ -670,6 +697,21 @@ def realised(published: Published, found: Predictions | None) -> Panel:
         ],
     )
     return panel(finding, pictures, figures, flag)
+
+
+def _since_the_run_before(
+    published: Published, checks: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Checks of orders against those that an earlier run expected, with its day `before` and its
+    `champion`, oldest first."""
+    runs = {run["run"]: run for run in _runs(published)}
+    found = []
+    for row in checks:
+        run = runs.get(row["run"])
+        former = runs.get(run["config"].get("former_run_id")) if run else None
+        if row["name"] == REALISED and row["value"] is not None and former and run["is_last"]:
+            found.append(row | {"before": former["made_on"], "champion": former["champion"]})
+    return found
 
 
 def _check(name: str) -> str:

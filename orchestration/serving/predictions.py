@@ -32,8 +32,9 @@ OF_VALUE = {"gamma_gamma": "Gamma-Gamma", "shifted_beta_geometric": "Renewals"}
 class Predictions:
     """The run that speaks on `as_of`: the day `made_on` of its facts, how many people it knows
     (`people`), has a value for (`valued`) and has one for by a model of their own orders
-    (`by_model`); `champion` is None where no model speaks. `fits` are (model, status) of those that
-    gave no full answer, `gates` the unmet ones as text."""
+    (`by_model`); `champion` is the model of renewals where there are only those, None where no
+    model speaks. `fits` are (model, status) of those that gave no full answer, `gates` the unmet
+    ones as text."""
 
     as_of: date
     made_on: date
@@ -89,7 +90,8 @@ def read(published: Published) -> Predictions | None:
         select
             max(predicted_on) as made_on, max(model_run_id) as run, count(*) as people,
             count(predicted_value_365d) as valued,
-            count(*) filter (where prediction_basis in ('model', 'contractual')) as by_model
+            count(*) filter (where prediction_basis in ('model', 'contractual')) as by_model,
+            max(model_name) filter (where prediction_basis = 'contractual') as renewals
         from {PREDICTION} having count(*) > 0
         """,
     )
@@ -121,7 +123,7 @@ def read(published: Published) -> Predictions | None:
         one["people"],
         one["valued"],
         one["by_model"],
-        champion,
+        champion or one["renewals"],
         json.loads(fits[0]["config"] or "{}") if fits else {},
         [
             (fit["submodel"], fit["status"])

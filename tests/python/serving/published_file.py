@@ -193,15 +193,15 @@ TABLES = (
     create table clv_model_run as
     select
         run as model_run_id, submodel, day_on as as_of, status, is_champion, run = 'june' as is_current, fitted_at,
-        '{"margin_mode": "contribution", "bias_limit": 0.2, "champion_rule": "' || rule || '"}' as config
+        '{"margin_mode": "contribution", "bias_limit": 0.2, "champion_rule": "' || rule || '", "former_run_id": "' || former || '"}' as config
     from (values
-        ('april', 'pareto_nbd', date '2026-04-30', 'ok', true, timestamp '2026-05-01', 'smallest_bias'),
-        ('april', 'mbg_nbd', date '2026-04-30', 'no_churn_identified', false, timestamp '2026-05-01', 'smallest_bias'),
-        ('may', 'pareto_nbd', date '2026-05-31', 'ok', true, timestamp '2026-06-01', 'kept'),
-        ('june', 'pareto_nbd', date '2026-06-30', 'ok', false, timestamp '2026-07-02', 'lowest_error'),
-        ('june', 'mbg_nbd', date '2026-06-30', 'ok', true, timestamp '2026-07-02', 'lowest_error'),
-        ('june before', 'pareto_nbd', date '2026-06-30', 'ok', true, timestamp '2026-07-01', 'kept')
-    ) as fits(run, submodel, day_on, status, is_champion, fitted_at, rule)
+        ('april', 'pareto_nbd', date '2026-04-30', 'ok', true, timestamp '2026-05-01', 'smallest_bias', ''),
+        ('april', 'mbg_nbd', date '2026-04-30', 'no_churn_identified', false, timestamp '2026-05-01', 'smallest_bias', ''),
+        ('may', 'pareto_nbd', date '2026-05-31', 'ok', true, timestamp '2026-06-01', 'kept', 'april'),
+        ('june', 'pareto_nbd', date '2026-06-30', 'ok', false, timestamp '2026-07-02', 'lowest_error', 'may'),
+        ('june', 'mbg_nbd', date '2026-06-30', 'ok', true, timestamp '2026-07-02', 'lowest_error', 'may'),
+        ('june before', 'pareto_nbd', date '2026-06-30', 'ok', true, timestamp '2026-07-01', 'kept', 'may')
+    ) as fits(run, submodel, day_on, status, is_champion, fitted_at, rule, former)
     """,
     """
     create table clv_backtest_metric as
@@ -235,6 +235,8 @@ TABLES = (
     create table clv_monitor as
     select run as model_run_id, day_on as as_of, check_name, check_value, limit_value, status
     from (values
+        ('may', date '2026-05-31', 'realised_to_predicted_orders', 1.08, null, 'info'),
+        ('june before', date '2026-06-30', 'realised_to_predicted_orders', 0.5, null, 'info'),
         ('june', date '2026-06-30', 'realised_to_predicted_orders', 0.93, null, 'info'), ('june', date '2026-06-30', 'psi_value', 0.31, 0.25, 'exceeded'),
         ('june', date '2026-06-30', 'coverage_90', 0.9, 0.8, 'ok'), ('may', date '2026-05-31', 'psi_frequency', 0.5, 0.25, 'exceeded')
     ) as checks(run, day_on, check_name, check_value, limit_value, status)

@@ -41,7 +41,9 @@ def written(root: Path, *changes: str) -> str:
 
 def layers(page: str, key: str) -> list[list[dict]]:
     """The rows of each layer of a chart."""
-    return [part["data"]["values"] for part in specs(page)[key]["layer"]]
+    spec = specs(page)[key]
+    own = [part["data"]["values"] for part in spec["layer"] if "data" in part]
+    return [*own, spec["data"]["values"]] if "data" in spec else own
 
 
 def flag(page: str, key: str) -> str:
@@ -62,8 +64,8 @@ def test_tiers_too_small_to_be_shown_alone_are_one_bar(page: str) -> None:
     assert [row["value"] for row in drawn(page, "predicted-value-1")] == [100, 100, 50, 20, 4]
     text = section(page, "predicted-value")
     assert (
-        "1,000 buyers are expected to bring CNY 24,500 in the 365 days after 2026-06-30, or CNY 20,417 to CNY 30,625 if it "
-        "errs as in 3 tests on the past. Platinum + gold: 40 of 1,000 buyers and 16.3% of their value. 40 people who have not "
+        "1,000 buyers are expected to bring CNY 24,500 in the 365 days after 2026-06-30, or CNY 20,417 to CNY 30,625 if "
+        "MBG/NBD errs as in 3 tests on the past. Platinum + gold: 40 of 1,000 buyers and 16.3% of their value. 40 people who have not "
         "bought yet add CNY 100, which is not in the bars." in text
     )
     assert "0.83 to 1.25 of the predicted ones, as in backtests over 365 days.<" in text
@@ -112,7 +114,7 @@ def test_calibration_is_of_the_model_in_use_at_the_last_cuts(page: str) -> None:
         ("1", "Predicted", 800), ("1", "Actual", 700),
     ]  # fmt: skip
     assert (
-        "highest was expected to order 4.0 times each and ordered 3.6 times; the lowest 0.4 and 0.5."
+        "a customer of the highest tenth was expected to order 4.0 times and ordered 3.6 times; of the lowest, 0.4 and 0.5 times."
         in section(page, "calibration")
     )
 
@@ -132,7 +134,7 @@ def test_models_are_compared_on_the_tests_that_all_have(page: str) -> None:
 
 
 def test_the_history_has_the_last_run_of_each_day(page: str) -> None:
-    errors = specs(page)["champion-1"]["data"]["values"]
+    (errors,) = layers(page, "champion-1")
     assert [(row["run"], row["model"]) for row in errors] == [
         ("2026-04-30", "Pareto/NBD"), ("2026-05-31", "Pareto/NBD"), ("2026-06-30", "MBG/NBD"),
     ]  # fmt: skip
@@ -160,8 +162,13 @@ def test_realised_totals_are_those_of_each_cut(page: str) -> None:
     text = section(page, "realised")
     assert (
         "In 3 tests, 365 days ahead, MBG/NBD predicted net sales 2.5% too low in all, between -20% and +20% in single ones. "
-        "Since the run before, customers placed 93% of the orders that it expected." in text
+        "Since the run of 2026-05-31 customers placed 93% of the orders that it expected." in text
     )
+    limit, points, _ = layers(page, "realised-2")
+    assert limit == [{"limit": 1}]
+    assert points == [
+        {"run": "2026-05-31", "model": "Pareto/NBD", "rate": 1.08}, {"run": "2026-06-30", "model": "Pareto/NBD", "rate": 0.93},
+    ]  # fmt: skip
     assert flag(page, "realised") == (
         "Beyond its limit in the run of 2026-06-30: shift in the value of an order 0.31 (limit 0.25)."
     )
@@ -232,6 +239,22 @@ def test_insufficient_history_is_a_sentence_and_no_number(tmp_path: Path) -> Non
         "Not enough to go by on 2026-06-30: 120 of the required 500 buyers. Fits"
     )
     assert "No data. No buyer has a predicted value." in section(page, "predicted-value")
+
+
+def test_contracts_alone_are_a_model_too(tmp_path: Path) -> None:
+    page = written(
+        tmp_path,
+        "update clv_prediction set prediction_basis = 'contractual', model_name = 'shifted_beta_geometric'",
+        "update clv_model_run set is_champion = false where model_run_id = 'june'",
+        "delete from clv_backtest_metric where model_name <> 'mbg_nbd'",
+        "update clv_backtest_metric set model_name = 'shifted_beta_geometric'",
+        "update clv_backtest_decile set model_name = 'shifted_beta_geometric' where model_name = 'mbg_nbd'",
+    )
+    assert flag(page, "predicted-value") == ""
+    assert "if Renewals errs as in 3 tests" in section(page, "predicted-value")
+    assert "Renewals from 2025-06-30 on" in section(page, "calibration")
+    assert "have contracts, for which no other model is tried" in section(page, "champion")
+    assert "Renewals predicted net sales 2.5% too low" in section(page, "realised")
 
 
 def test_without_predictions_every_panel_says_so(tmp_path: Path) -> None:

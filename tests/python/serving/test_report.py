@@ -23,7 +23,7 @@ PANELS = (
     "stages", "warnings", "cohorts", "rfm", "rfm-movement", "activity", "funnels", "sales", "channels", "value", "predicted-value",
     "calibration", "champion", "realised", "quality",
 )  # fmt: skip
-CHARTS = 27
+CHARTS = 28
 TABLE_OF = {
     "stages": "lifecycle_flow_monthly",
     "warnings": "customer_alert",
