@@ -77,6 +77,7 @@ joined as (
     select
         coalesce(sales.customer_id, spent.customer_id) as customer_id,
         coalesce(sales.day_on, spent.day_on) as day_on,
+        case when sales.order_count > 0 then sales.day_on end as ordered_on,
         sales.order_count,
         case when sales.customer_id is null then 0 else sales.net_sales_amount end as net_sales_amount,
         case when sales.customer_id is null then 0 else sales.margin_amount end as margin_amount,
@@ -104,7 +105,7 @@ final as (
     from joined
     cross join as_of
     cross join landed
-    left join margins on joined.customer_id = margins.customer_id and joined.day_on = margins.day_on and joined.order_count > 0
+    left join margins on joined.customer_id = margins.customer_id and joined.ordered_on = margins.day_on
 )
 
 select * from final

@@ -15,9 +15,15 @@ customer_values as (
     select * from {{ ref('int_clv__customer_values') }}
 ),
 
+today as (
+    select as_of from days where is_latest
+),
+
 stages as (
-    select customer_id, stage_code from {{ ref('customer_lifecycle_intervals') }}
-    where model_code = 'maturity5' and valid_to is null
+    select intervals.customer_id, today.as_of, intervals.stage_code
+    from {{ ref('customer_lifecycle_intervals') }} as intervals
+    cross join today
+    where intervals.model_code = 'maturity5' and intervals.valid_to is null
 ),
 
 -- What the last year cost for each year of it that the customer was one.
@@ -38,14 +44,13 @@ expected as (
             when days.is_latest and customer_values.maintenance_amount is not null
                 then coalesce(cast(recent_costs.cost_amount as double), 0) / nullif(least(customer_values.years_observed, 1), 0)
         end as maintenance_per_year,
-        days.is_latest,
         stages.stage_code,
         case when customer_values.order_count > 0 then lifetimes.expected_years end as expected_years,
         customer_values.net_sales_per_year * cast(lifetimes.expected_years as double) as net_sales_expected
     from customer_values
     inner join days on customer_values.as_of = days.as_of
     left join recent_costs on customer_values.customer_id = recent_costs.customer_id
-    left join stages on customer_values.customer_id = stages.customer_id and days.is_latest
+    left join stages on customer_values.customer_id = stages.customer_id and customer_values.as_of = stages.as_of
     left join {{ ref('int_clv__stage_lifetimes') }} as lifetimes on stages.stage_code = lifetimes.stage_code
 ),
 
@@ -100,7 +105,7 @@ final as (
         predictions.clv_tier
     from expected
     left join {{ ref('clv_prediction') }} as predictions
-        on expected.customer_id = predictions.customer_id and expected.is_latest
+        on expected.customer_id = predictions.customer_id and expected.as_of = predictions.as_of
 )
 
 select * from final
