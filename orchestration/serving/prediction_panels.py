@@ -131,7 +131,7 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
             f"predicted ones, as in backtests over {days} days."
         )
         if days < YEAR:
-            note += " History is too short to test a whole year, so the true range is wider."
+            note += " History is too short to test a whole year, so the range may be wider."
     finding += _of_the_best(shown) + _prospects(published)
     worth = [row | {"value": row["value"] / row["customers"]} for row in shown]
     unit = f"{what.capitalize()}, {published.currency}"
@@ -729,4 +729,5 @@ def _off(bias: float | None) -> str:
 
 
 def _signed(bias: float | None) -> str:
-    return "unknown" if bias is None else f"{bias:+.0%}"
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return "unknown" if bias is None else f"{round(bias, 2) + 0.0:+.0%}"

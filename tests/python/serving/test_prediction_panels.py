@@ -89,7 +89,7 @@ def test_a_shorter_backtest_gives_a_band_that_says_so(tmp_path: Path) -> None:
     silver = layers(page, "predicted-value-0")[1][1]
     assert (silver["low"], silver["high"]) == (pytest.approx(5000), pytest.approx(7500))
     assert (
-        "as in backtests over 180 days. History is too short to test a whole year, so the true range is wider."
+        "as in backtests over 180 days. History is too short to test a whole year, so the range may be wider."
         in section(page, "predicted-value")
     )
 
