@@ -153,7 +153,7 @@ final as (
     inner join strength as s on s.cut_a = b.cut_a and s.cut_b = b.cut_b
     inner join sources as o on o.cut_a = b.cut_a and o.cut_b = b.cut_b
     inner join identifiers as l on l.node_key = b.cut_a
-    left join identifiers as r on r.node_key = b.cut_b and b.cut_b <> b.cut_a
+    left join identifiers as r on r.node_key = nullif(b.cut_b, b.cut_a)
     -- A value that is tied to the smaller side by one link alone is that link's row already.
     where b.cut_a <> b.cut_b or s.link_count > 1
 )

@@ -28,6 +28,28 @@ sets as (
     inner join {{ ref('int_identity__sightings') }} as s on s.sighting_key = n.sighting_key
 ),
 
+told as (
+    {% for end, other in [('node_a', 'node_b'), ('node_b', 'node_a')] -%}
+    select
+        {{ end }} as node_key,
+        {{ other }} as other_key,
+        source_system,
+        action,
+        left_type,
+        left_scope,
+        left_value,
+        right_type,
+        right_scope,
+        right_value
+    from {{ ref('int_identity__node_statements') }}
+    where action in ('bind', 'login')
+    {% if not loop.last %}
+    union all
+
+    {% endif -%}
+    {% endfor -%}
+),
+
 moments as (
     {% for entity, columns in person_columns().items() if columns.ids -%}
     select
@@ -50,10 +72,9 @@ moments as (
         s.component_key,
         r.link_at as login_at
     from shared as s
-    inner join {{ ref('int_identity__node_statements') }} as e on s.node_key = e.node_a or s.node_key = e.node_b
+    inner join told as e on s.node_key = e.node_key
     inner join {{ ref('int_identity__strong_components') }} as c
-        on c.node_key = case when s.node_key = e.node_a then e.node_b else e.node_a end
-        and c.component_key = s.component_key
+        on c.node_key = e.other_key and c.component_key = s.component_key
     inner join {{ ref('unified_identity_link') }} as r
         on r.source_system = e.source_system
         and r.action = e.action
@@ -63,7 +84,7 @@ moments as (
         and r.right_type = e.right_type
         and coalesce(r.right_scope, '') = e.right_scope
         and r.right_value = e.right_value
-    where e.action in ('bind', 'login') and not r.is_deleted
+    where not r.is_deleted
 ),
 
 final as (
