@@ -85,7 +85,8 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
         f"Expected {what} of buyers in the 365 days after the day of the prediction, discounted to "
         "that day. Tiers rank all customers by it: platinum is the best 1%, gold to 5%, silver to "
         "10%, bronze to 25%, medium to 50%. Fewer than 30 people are not shown alone. The band is "
-        "the range of actual over predicted totals in the backtest, not a probability.",
+        "the range of actual over predicted totals of all buyers in the backtest, not a "
+        "probability; one tier can be further off, see by tenth of customers.",
         tables,
     )
     if found is None:
@@ -127,8 +128,9 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
             f"{model_name(found.champion)} errs as in {cuts} tests on the past."
         )
         note = (
-            f"Orange: what the tier brings if actual totals are {low:.2f} to {high:.2f} of the "
-            f"predicted ones, as in backtests over {days} days."
+            f"Orange: what the tier brings if it is off as the total of all buyers was in backtests "
+            f"over {days} days, {low:.2f} to {high:.2f} of the prediction. One tier can be further "
+            "off."
         )
         if days < YEAR:
             note += " History is too short to test a whole year, so the range may be wider."
