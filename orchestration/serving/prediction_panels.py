@@ -128,7 +128,7 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
             f"{model_name(found.champion)} errs as in {cuts} tests on the past."
         )
         note = (
-            f"Orange: what the tier brings if it is off as the total of all buyers was in backtests "
+            "Orange: what the tier brings if it is off as the total of all buyers was in backtests "
             f"over {days} days, {low:.2f} to {high:.2f} of the prediction. One tier can be further "
             "off."
         )
