@@ -140,8 +140,11 @@ def predict_values(paths: DataPaths, settings: Settings, step: Step, log: Log) -
     with preflight.read_warehouse(paths) as warehouse:
         as_of = warehouse.execute("select as_of from core.int_core__as_of").fetchone()[0]
         changes, prospects = (warehouse.table(f"marts.{name}") for name in dbt.FEATURES)
+        subscriptions = warehouse.table("core.fct_subscription")
         try:
-            run_id, is_new = refresh(changes, prospects, as_of, paths.clv, told, tick)
+            run_id, is_new = refresh(
+                changes, prospects, as_of, paths.clv, told, tick, subscriptions
+            )
         except Exception as error:
             log(traceback.format_exc())
             reason = str(error) if isinstance(error, UserError) else type(error).__name__

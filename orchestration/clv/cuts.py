@@ -33,6 +33,10 @@ PROSPECT_COLUMNS = (
     "customer_id", "acquisition_channel", "first_seen_on", "registered_on", "business_type",
     "relationship_type",
 )  # fmt: skip
+SUBSCRIPTION_COLUMNS = (
+    "customer_id", "status", "start_on", "trial_end_at", "current_period_end_at", "cancelled_at",
+    "ended_at", "mrr_amount", "is_test",
+)  # fmt: skip
 UNKNOWN_DAY = -1
 NEW_DAYS, RECENT_DAYS = 30, 90
 _SAMPLE = 20_000
@@ -55,6 +59,45 @@ _WITHOUT_ORDER = """
     select k, null as order_day, value, margin
     from change
     where known <= {known} and known > {after} and order_day is null
+"""
+# What a customer pays by contract, month by month since the first one, where no orders say so:
+# every month paid is an order day of the recurring revenue in force.
+_RENEWALS = """
+    with
+    term as (
+        select
+            k,
+            mrr_amount,
+            cast(greatest(start_on, cast(trial_end_at as date)) as date) as paid_from,
+            case when ended_at is not null or status in ('cancelled', 'ended')
+                then cast(coalesce(ended_at, current_period_end_at, cancelled_at) as date)
+            end as ends_on
+        from given_subscription
+        inner join person using (customer_id)
+        inner join given_prospect using (customer_id)
+        where not is_test and relationship_type = 'contractual'
+            and status in ('active', 'past_due', 'cancelled', 'ended')
+            and k not in (select k from change where order_day is not null)
+    ),
+    month as (
+        select k, cast(unnest(generate_series(
+            cast(paid_from as timestamp), timestamp '1970-01-01' + interval ({as_of}) day,
+            interval 1 month
+        )) as date) as due_on
+        from (select k, min(paid_from) as paid_from from term group by k)
+    )
+    insert into change
+    select
+        k,
+        due_on - date '1970-01-01',
+        due_on - date '1970-01-01',
+        1,
+        case when count(*) = count(mrr_amount) then sum(mrr_amount) end,
+        null
+    from month
+    inner join term using (k)
+    where paid_from <= due_on and (ends_on is null or due_on < ends_on)
+    group by k, due_on
 """
 _EVER = -(10**6)
 
@@ -143,14 +186,17 @@ class Outcome:
 
 
 class Facts:
-    """The two feature tables in a DuckDB of their own.
+    """The two feature tables in a DuckDB of their own, and subscriptions if they are given, which
+    are the renewals of customers with a contract and no orders.
 
     `ids` are all customers in order; the arrays of shape (ids,) say when each was first seen (-1:
     unknown), by which `channels`[`channel`] it came, its business type and whether it has a
     contract.
     """
 
-    def __init__(self, day_changes: Any, prospects: Any, as_of: date) -> None:
+    def __init__(
+        self, day_changes: Any, prospects: Any, as_of: date, subscriptions: Any = None
+    ) -> None:
         self.as_of = day_number(as_of)
         self._con = duckdb.connect()
         self._con.register("given_change", _arrow(day_changes, CHANGE_COLUMNS, "day_changes"))
@@ -181,6 +227,14 @@ class Facts:
             where given_change.known_on - date '1970-01-01' <= {self.as_of}
             """
         )
+        self._given: list[tuple[str, Sequence[str]]] = [
+            ("given_change", CHANGE_COLUMNS), ("given_prospect", PROSPECT_COLUMNS),
+        ]  # fmt: skip
+        if subscriptions is not None:
+            given = _arrow(subscriptions, SUBSCRIPTION_COLUMNS, "subscriptions")
+            self._con.register("given_subscription", given)
+            self._given.append(("given_subscription", SUBSCRIPTION_COLUMNS))
+            self._con.execute(_RENEWALS.format(as_of=self.as_of))
         people = self._con.execute(
             f"""
             select
@@ -207,10 +261,7 @@ class Facts:
     def content_hash(self) -> str:
         """sha256 over what was given, whatever the order of its rows."""
         found = hashlib.sha256(str(self.as_of).encode())
-        for table, columns in (
-            ("given_change", CHANGE_COLUMNS),
-            ("given_prospect", PROSPECT_COLUMNS),
-        ):
+        for table, columns in self._given:
             text = " || '|' || ".join(f"coalesce(cast({name} as varchar), '')" for name in columns)
             known = f" where known_on - date '1970-01-01' <= {self.as_of}" * ("known_on" in columns)
             row = self._con.execute(

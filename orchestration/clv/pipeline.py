@@ -86,7 +86,6 @@ class _Part:
     scores: Scores
     each: Array
     rate: Array | float | None
-    cut: Cut | None = None
     churn: Array | None = None
     rule: Array | None = None
     spread: Intervals | None = None
@@ -99,12 +98,13 @@ def refresh(
     folder: Path,
     settings: ClvSettings | None = None,
     progress: Progress | None = None,
+    subscriptions: Any = None,
 ) -> tuple[str, bool]:
     """The run's id, and whether it was made now: the same facts and settings are answered once."""
     settings = settings or ClvSettings()
     if settings.engine == PYMC:
         bayes.engine()
-    facts = Facts(day_changes, prospects, as_of)
+    facts = Facts(day_changes, prospects, as_of, subscriptions)
     former = read_former(folder, as_of)
     found = _identified(facts, as_of, settings, former)
     if (folder / found.model_run_id).exists():
@@ -120,18 +120,20 @@ def predict(
     settings: ClvSettings | None = None,
     progress: Progress | None = None,
     former: Former | None = None,
+    subscriptions: Any = None,
 ) -> Predictions:
     """Everything a run has to say.
 
     `day_changes` and `prospects` are Arrow tables or DuckDB relations with the columns of
-    `cuts.CHANGE_COLUMNS` and `cuts.PROSPECT_COLUMNS`; `former` is the run before
-    (`monitoring.read_former`). Money is in the currency of the input. Revenue is net of refunds and
-    without discounting; margin is contribution margin, or net sales where no cost is known at all
-    (`margin_mode` 'revenue' in the run's config; expected_margin is then NULL). The interval is
-    that of discounted_margin_365. Raises UserError for missing columns.
+    `cuts.CHANGE_COLUMNS` and `cuts.PROSPECT_COLUMNS`, `subscriptions` one with those of
+    `cuts.SUBSCRIPTION_COLUMNS`, if any; `former` is the run before (`monitoring.read_former`).
+    Money is in the currency of the input. Revenue is net of refunds and without discounting; margin
+    is contribution margin, or net sales where no cost is known at all (`margin_mode` 'revenue' in
+    the run's config; expected_margin is then NULL). The interval is that of discounted_margin_365.
+    Raises UserError for missing columns.
     """
     settings = settings or ClvSettings()
-    facts = Facts(day_changes, prospects, as_of)
+    facts = Facts(day_changes, prospects, as_of, subscriptions)
     run = _identified(facts, as_of, settings, former)
     return _predict(facts, run, settings, progress or _silent, former)
 
@@ -201,7 +203,9 @@ def _predict(
     ]
     parts += _prospect_parts(facts, cut, fitted, base, settings)
     discount = steady_discount(HORIZONS[-1], settings.annual_discount_rate)
-    prediction = _prediction(run, facts, cut, parts, discount)
+    prediction = _prediction(
+        run, facts, [cut, *([contract[0]] if contract else [])], parts, discount
+    )
     progress(f"{_answered(prediction):,} of {prediction.num_rows:,} customers have a prediction")
 
     fits = [*fitted.orders.values(), *fitted.value_fits]
@@ -330,7 +334,7 @@ def _contract_parts(
         return
     rate, each = margin_rate(value, cut), value_per_order(value, cut)
     yield _Part(
-        cut.k, CONTRACTUAL, found.fit.submodel, found.scores, each, rate and rate[1], cut,
+        cut.k, CONTRACTUAL, found.fit.submodel, found.scores, each, rate and rate[1],
         renewed.calibrated(found.leaves), np.full(len(cut), CONTRACTUAL),
         found.intervals(each, renewed.factor),
     )  # fmt: skip
@@ -358,7 +362,7 @@ def _buyer_parts(
     spread = intervals(cut, fit, fitted.value, HORIZONS[-1], settings.draws, settings.seed)
     churn, rule = _churn(facts, cut, fitted, tested, base, scores.p_alive, settings)
     yield _Part(
-        cut.k, MODEL, champion, scores, each, rate and rate[1], cut, churn, rule,
+        cut.k, MODEL, champion, scores, each, rate and rate[1], churn, rule,
         spread.widened(tested.factor) if tested.factor else spread,
     )  # fmt: skip
 
@@ -438,7 +442,7 @@ def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) ->
     margin = margin_rate(value, cut)
     yield _Part(
         cut.k, SEGMENT, SEGMENT_NAME, rate_scores(rate, settings.annual_discount_rate),
-        value_per_order(value, cut), margin and margin[1], cut,
+        value_per_order(value, cut), margin and margin[1],
         np.exp(-rate * settings.churn_horizon_days), np.full(len(cut), BY_ORDER),
     )  # fmt: skip
 
@@ -488,7 +492,7 @@ def _prospect_parts(
 
 
 def _prediction(
-    run: Run, facts: Facts, cut: Cut, parts: Iterable[_Part], discount: float
+    run: Run, facts: Facts, cuts: Iterable[Cut], parts: Iterable[_Part], discount: float
 ) -> pa.Table:
     """One row per customer, in the order of their ids; `discount` is that of steady orders."""
     size = len(facts.ids)
@@ -503,12 +507,11 @@ def _prediction(
     }
     texts["prediction_basis"][:] = INSUFFICIENT
     # A customer whose history is too short for an answer still has the history.
-    _put_history(numbers, cut)
+    for cut in cuts:
+        _put_history(numbers, cut)
     for part in parts:
         k, scores = part.k, part.scores
         texts["prediction_basis"][k], texts["model_name"][k] = part.basis, part.model
-        if part.cut is not None:
-            _put_history(numbers, part.cut)
         for at, days in enumerate(HORIZONS):
             revenue = scores.orders[at] * part.each
             numbers[f"p_order_{days}"][k] = scores.p_order[at]

@@ -1,4 +1,5 @@
-{# Fails with the rows in which a column lies further from 0 than at_most. #}
-{% test within(model, column_name, at_most) %}
-select * from {{ model }} where abs({{ column_name }}) > {{ at_most }}
+{# Fails with the rows in which one of the columns lies further from 0 than at_most. #}
+{% test within(model, columns, at_most) %}
+select * from {{ model }}
+where {% for column in columns %}abs({{ column }}) > {{ at_most }}{{ " or " if not loop.last }}{% endfor %}
 {% endtest %}

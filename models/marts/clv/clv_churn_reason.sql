@@ -50,21 +50,14 @@ compared as (
         *,
         sum(customer_count) over signal as all_count,
         sum(churn_sum) over signal as all_sum,
-        sum(case when customer_count < 30 then 1 else 0 end) over signal as small_count,
         count(*) over signal as value_count,
-        row_number() over (
-            partition by signal_code order by customer_count asc nulls last, signal_value asc nulls last
-        ) as place
+        {{ is_shown('signal_code', 'customer_count', 'signal_value') }} as is_enough
     from counted
     window signal as (partition by signal_code)
 ),
 
 judged as (
-    select
-        *,
-        customer_count >= 30
-        and (small_count <> 1 or place <> 2)
-        and (signal_code = 'last_channel' or value_count = 2) as is_shown
+    select *, is_enough and (signal_code = 'last_channel' or value_count = 2) as is_shown
     from compared
 ),
 

@@ -26,7 +26,9 @@ parts as (
         clv.clv_formula_c_realised,
         clv.clv_formula_a_expected,
         clv.clv_formula_c_expected,
+        clv.clv_formula_b_expected,
         clv.historic_margin_amount,
+        clv.historic_margin_per_year,
         clv.historic_net_value_amount,
         cast(clv.expected_years as double) as expected_years,
         coalesce(sales.net_sales_amount, 0) as net_sales_amount,
@@ -47,7 +49,10 @@ compared as (
         net_sales_amount - acquisition_amount - maintenance_amount as realised_net_of_costs,
         net_sales_amount - acquisition_amount as realised_net_of_acquisition,
         clv_formula_b_per_year * years_observed as formula_b_profit,
+        cast(profit_amount as double) / nullif(years_observed, 0) * expected_years as expected_profit,
         realised_profit - maintenance_amount as profit_less_maintenance,
+        profit_amount - maintenance_amount as buyer_profit_less_maintenance,
+        historic_margin_per_year * years_observed as rate_margin,
         realised_profit - maintenance_amount - acquisition_amount as profit_less_costs,
         cast(net_sales_amount as double) * expected_years / nullif(years_observed, 0) - acquisition_amount as expected_net_of_acquisition
     from parts
@@ -67,8 +72,10 @@ final as (
         cast({{ difference('clv_formula_c_realised', 'realised_net_of_acquisition') }} as decimal(18,4)) as formula_c_difference,
         cast({{ difference('clv_formula_a_expected', '(expected_net_of_acquisition - maintenance_amount)') }} as decimal(18,4))
             as formula_a_expected_difference,
+        cast({{ difference('clv_formula_b_expected', 'expected_profit') }} as decimal(18,4)) as formula_b_expected_difference,
         cast({{ difference('clv_formula_c_expected', 'expected_net_of_acquisition') }} as decimal(18,4)) as formula_c_expected_difference,
         cast({{ difference('historic_margin_amount', 'profit_less_maintenance') }} as decimal(18,4)) as historic_margin_difference,
+        cast({{ difference('rate_margin', 'buyer_profit_less_maintenance') }} as decimal(18,4)) as historic_margin_per_year_difference,
         cast({{ difference('historic_net_value_amount', 'profit_less_costs') }} as decimal(18,4)) as historic_net_value_difference
     from compared
 )

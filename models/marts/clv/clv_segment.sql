@@ -91,14 +91,20 @@ used as (
     where prediction_basis = 'model'
 ),
 
--- How far the total of a year was off at the origins of the backtest: the only honest band of a sum.
-band as (
+tested as (
     select
-        min(metrics.actual_value / nullif(metrics.predicted_value, 0)) as low_ratio,
-        max(metrics.actual_value / nullif(metrics.predicted_value, 0)) as high_ratio
+        metrics.horizon_days,
+        metrics.actual_value / nullif(metrics.predicted_value, 0) as ratio,
+        max(metrics.horizon_days) over () as longest_days
     from {{ ref('clv_backtest_metric') }} as metrics
     inner join used on metrics.model_run_id = used.model_run_id and metrics.model_name = used.model_name
-    where metrics.measure = 'value' and metrics.metric = 'bias' and metrics.horizon_days = 365
+    where metrics.measure = 'value' and metrics.metric = 'bias'
+),
+
+-- How far the total was off at the origins of the backtest, of a year if history allows: the only honest band of a sum.
+band as (
+    select max(horizon_days) as band_horizon_days, min(ratio) as low_ratio, max(ratio) as high_ratio from tested
+    where horizon_days = longest_days
 ),
 
 summed as (
@@ -108,7 +114,6 @@ summed as (
         max(as_of) as as_of,
         max(currency) as currency,
         count(*) as customer_count,
-        count(*) < 30 as is_small,
         avg(cast(gross_profit_lifetime as double)) as mean_margin_amount,
         median(cast(gross_profit_lifetime as double)) as median_margin_amount,
         avg(cast(net_sales_amount as double)) as mean_net_sales_amount,
@@ -127,15 +132,11 @@ measured as (
     select
         summed.*,
         standardised.standardised_margin_amount,
+        band.band_horizon_days,
         cast(summed.predicted_value_365d as double) * band.low_ratio as predicted_low_365d,
         cast(summed.predicted_value_365d as double) * band.high_ratio as predicted_high_365d,
         sum(summed.predicted_value_365d) over (partition by summed.segment_type) as all_predicted_365d,
-        not summed.is_small and (
-            sum(case when summed.is_small then 1 else 0 end) over (partition by summed.segment_type) <> 1
-            or row_number() over (
-                partition by summed.segment_type order by summed.customer_count asc nulls last, summed.segment_value asc nulls last
-            ) <> 2
-        ) as is_shown
+        {{ is_shown('summed.segment_type', 'summed.customer_count', 'summed.segment_value') }} as is_shown
     from summed
     inner join standardised on summed.segment_type = standardised.segment_type and summed.segment_value = standardised.segment_value
     cross join band
@@ -155,7 +156,8 @@ final as (
         {% for figure in ['orders_per_customer', 'orders_per_year', 'mean_years_observed'] -%}
         cast(case when is_shown then {{ figure }} end as decimal(18,6)) as {{ figure }},
         {% endfor -%}
-        case when is_shown then {{ share('predicted_value_365d', 'all_predicted_365d') }} end as predicted_value_rate
+        case when is_shown then {{ share('predicted_value_365d', 'all_predicted_365d') }} end as predicted_value_rate,
+        cast(case when is_shown and predicted_low_365d is not null then band_horizon_days end as bigint) as band_horizon_days
     from measured
 )
 

@@ -139,6 +139,8 @@ final as (
         cast(cac_amount as decimal(18,4)) as cac_amount,
         cast(maintenance_amount as decimal(18,4)) as maintenance_amount,
         cast(historic_margin_amount as decimal(18,4)) as historic_margin_amount,
+        cast(case when order_count > 0 then cast(historic_margin_amount as double) / nullif(years_observed, 0) end as decimal(18,6))
+            as historic_margin_per_year,
         cast(historic_margin_amount - cac_amount as decimal(18,4)) as historic_net_value_amount,
         cast(coalesce(aov * orders_per_year * years_observed, net_sales_amount) - cac_amount - maintenance_amount as decimal(18,4))
             as clv_formula_a_realised,

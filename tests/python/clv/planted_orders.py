@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -30,6 +30,19 @@ PROSPECTS = pa.schema(
         ("registered_on", pa.date32()),
         ("business_type", pa.string()),
         ("relationship_type", pa.string()),
+    ]
+)
+SUBSCRIPTIONS = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("status", pa.string()),
+        ("start_on", pa.date32()),
+        ("trial_end_at", pa.timestamp("us")),
+        ("current_period_end_at", pa.timestamp("us")),
+        ("cancelled_at", pa.timestamp("us")),
+        ("ended_at", pa.timestamp("us")),
+        ("mrr_amount", pa.decimal128(18, 4)),
+        ("is_test", pa.bool_()),
     ]
 )
 
@@ -67,6 +80,29 @@ def prospects(rows: list[tuple], business: str = "ecommerce") -> pa.Table:
             for who, channel, seen, relationship in rows
         ],
         PROSPECTS,
+    )
+
+
+def subscriptions(rows: list[tuple]) -> pa.Table:
+    """(customer, status, started, trial ended, ended, revenue a month) with days before `AS_OF`."""
+
+    def moment(ago: int | None) -> datetime | None:
+        return None if ago is None else datetime.combine(AS_OF, time(12)) - timedelta(days=int(ago))
+
+    return pa.Table.from_pylist(
+        [
+            {
+                "customer_id": who,
+                "status": status,
+                "start_on": AS_OF - timedelta(days=int(start)),
+                "trial_end_at": moment(trial),
+                "ended_at": moment(end),
+                "mrr_amount": None if revenue is None else Decimal(str(revenue)),
+                "is_test": False,
+            }
+            for who, status, start, trial, end, revenue in rows
+        ],
+        SUBSCRIPTIONS,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop
+from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop, subscriptions
 
 from orchestration.clv import contracts, pipeline, priors
 from orchestration.clv.backtest import Backtest, Choice
@@ -256,6 +256,58 @@ def test_contracts_are_renewals(subscribers: Predictions) -> None:
     low, middle, high = (buyers[f"{end}_365"][~gone] for end in ("p05", "p50", "p95"))
     assert (low <= middle).all() and (middle <= high).all()
     assert (high >= buyers["discounted_margin_365"][~gone]).all()
+
+
+def test_subscriptions_are_renewals_where_no_orders_say_so() -> None:
+    """A month paid is a renewal: not in the trial, not after the end; two contracts are one sum."""
+    rows = [
+        ("a", "active", 100, None, None, 50),
+        ("b", "ended", 100, None, 45, 50),
+        ("c", "active", 100, 70, None, 20),
+        ("d", "active", 100, None, None, 50),
+        ("d", "active", 50, None, None, 7),
+        ("e", "active", 100, None, None, 50),
+        ("f", "active", 100, None, None, 50),
+        ("g", "trialing", 100, None, None, 50),
+        ("h", "active", 100, None, None, None),
+    ]
+    people = prospects(
+        [(who, "search", 100, None if who == "f" else "contractual") for who in "abcdefgh"]
+    )
+    facts = Facts(changes([("e", 90, 90, 1, 9, 3)]), people, AS_OF, subscriptions(rows))
+    cut = facts.cut(day_number(AS_OF), contractual=True)
+    found = dict(zip("abcdeh", zip(cut.n.tolist(), cut.value.tolist(), strict=True), strict=True))
+    assert [facts.ids[one].as_py() for one in cut.k] == list("abcdeh")
+    assert found == {
+        "a": (4, 200), "b": (2, 100), "c": (3, 60), "d": (4, 214), "e": (1, 9), "h": (4, 0),
+    }  # fmt: skip
+    # Known when it falls due and not before.
+    assert facts.cut(day_number(AS_OF) - 60, contractual=True).n.tolist()[:2] == [2, 2]
+    assert facts.content_hash() != Facts(changes([]), people, AS_OF).content_hash()
+
+
+def test_subscribers_without_orders_are_predicted() -> None:
+    rng = np.random.default_rng(2)
+    rows, people = [], []
+    for number in range(300):
+        who, came = f"s{number:03}", int(rng.integers(1, 800))
+        months = rng.geometric(rng.beta(0.8, 5.0))
+        end = came - 30.4 * months
+        rows.append(
+            (who, *(("active", came, None, None) if end <= 0 else ("ended", came, None, end)), 80)
+        )
+        people.append((who, "search", came, "contractual"))
+    found = predict(changes([]), prospects(people), AS_OF, PLAIN, subscriptions=subscriptions(rows))
+    buyers = columns(found)
+    assert set(buyers["prediction_basis"]) == {"contractual"}
+    assert statuses(found)["shifted_beta_geometric"] == "ok"
+    left = np.array([row[1] == "ended" and row[4] > 20 for row in rows])
+    assert buyers["expected_revenue_365"][~left].astype(float).mean() > 300
+    assert (buyers["expected_revenue_365"][left] == 0).mean() > 0.8
+    assert {row["model_name"] for row in found.tables["backtest_metric"].to_pylist()} == {
+        "shifted_beta_geometric",
+        "constant_retention",
+    }
 
 
 def test_renewals_are_backtested(subscribers: Predictions) -> None:

@@ -61,6 +61,14 @@ FILES = {
 
 # With them the project has models on both sides of the predictions.
 PREDICTED = {
+    "models/core/fct_subscription.sql": """
+        -- Nobody has a contract.
+        select
+            customer_id, 'active' as status, cast('2026-06-01' as date) as start_on, cast(null as timestamp) as trial_end_at,
+            cast(null as timestamp) as current_period_end_at, cast(null as timestamp) as cancelled_at,
+            cast(null as timestamp) as ended_at, 1.00 as mrr_amount, false as is_test
+        from {{ ref('dim_customer') }} where false
+    """,
     "models/marts/clv/int_clv__day_changes.sql": """
         -- One row per customer, who all bought once.
         select
@@ -85,6 +93,7 @@ PREDICTED = {
         models:
           - {name: int_clv__day_changes, config: {access: protected}}
           - {name: int_clv__prospects, config: {access: protected}}
+          - {name: fct_subscription, config: {access: protected, contract: {enforced: false}}}
     """,
 }  # fmt: skip
 COPIED_FOR_PREDICTIONS = (
