@@ -16,23 +16,23 @@ help: ## Show this list
 $(VENV)/bin/python:
 	@python=$$($(FIND_PYTHON)) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV)
 
-# dbt parses the project while the packages are being installed, so that the first run starts at once. A project that does not
-# parse says so in that run.
-PARSE := scripts/with-data $(BIN)/python -c "import orchestration.definitions"
+# What the first run would otherwise wait for: dbt parses the project, the script that draws the report's charts is put together.
+# A project that does not parse says so in that run.
+PREPARE := scripts/with-data $(BIN)/python -m orchestration.runtime.prepare
 
 # pip refuses an editable project under --require-hashes, so the locked set comes first and the project after it.
 $(VENV)/installed-run: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked packages (about a minute)"
 	@$(PIP) install --only-binary :all: --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
-	@$(PARSE) 2>/dev/null || true
+	@$(PREPARE) 2>/dev/null || true
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked packages for developing (about a minute)"
 	@$(PIP) install --only-binary :all: --require-hashes -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
-	@$(PARSE) 2>/dev/null || true
+	@$(PREPARE) 2>/dev/null || true
 	@touch $@ $(VENV)/installed-run
 
 setup: $(VENV)/installed-run ## Make .venv with the locked packages
@@ -40,9 +40,9 @@ setup: $(VENV)/installed-run ## Make .venv with the locked packages
 run: $(VENV)/installed-run ## Demo data (if nothing is there), the whole pipeline, published marts and report
 	@scripts/run-pipeline
 
-# Two processes, a file of tests at a time: dbt keeps one core busy and leaves the other idle.
+# Two processes, a file of tests at a time and in the order of conftest.py: dbt keeps one core busy and leaves the other idle.
 test: lint ## Every test: lint, dbt unit tests, project rules, Python tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-dev ## ruff and sqlfluff
 	@$(BIN)/ruff check .

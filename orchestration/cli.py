@@ -128,6 +128,13 @@ def make_parser() -> Parser:
     build = command("build", build_command, "build every model from what is landed and test it")
     land = command("land", land_command, "land the new files under landing/")
     command("publish", publish_command, "publish the last build if it passes the audit")
+    rollback = command(
+        "rollback", rollback_command, "make a version that was published before live again"
+    )
+    rollback.add_argument(
+        "--to", metavar="VERSION", help="which one, or its beginning (default: the one before)"
+    )
+    rollback.add_argument("--list", action="store_true", help="show the versions that are kept")
     command("report", report_command, "draw the report from the published file")
     command("status", status_command, "show files, quarantine, last version, reconciliation")
     explain = command(
@@ -284,6 +291,29 @@ def publish_command(_: argparse.Namespace) -> int:
 
         with TerminalProgress(sys.stdout).step("publish") as step:
             steps.publish_marts(paths, run_id, step)
+    return PUBLISHED
+
+
+def rollback_command(options: argparse.Namespace) -> int:
+    """Put a kept version back in front of the readers, with its report."""
+    paths, run_id = _begin()
+    if options.list:
+        from orchestration.serving import versions
+
+        current = versions.live(paths)
+        for name in versions.kept(paths):
+            about = versions.describe(paths.versions / f"{name}.duckdb")
+            mark = "  (live)" if name == current else ""
+            print(f"{name}  as of {about.as_of}  run {about.run_id}{mark}")
+        return PUBLISHED
+    with run_lock(paths.lock, run_id):
+        from orchestration import steps
+
+        progress = TerminalProgress(sys.stdout)
+        with progress.step("rollback") as step:
+            steps.roll_back(paths, options.to, step)
+        with progress.step("report") as step:
+            steps.report_page(paths, step)
     return PUBLISHED
 
 

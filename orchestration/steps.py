@@ -21,6 +21,7 @@ from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 from orchestration.runtime.progress import Log, Step
 from orchestration.runtime.record import BuildRecord, fingerprint
 from orchestration.runtime.settings import Settings
+from orchestration.serving import versions
 from orchestration.serving.audit import listing
 from orchestration.serving.publish import publish
 from orchestration.serving.report import write_report
@@ -159,13 +160,26 @@ def predict_values(paths: DataPaths, settings: Settings, step: Step, log: Log) -
 def publish_marts(paths: DataPaths, run_id: str, step: Step) -> Mapping[str, int]:
     """Audit the build and publish it; returns the rows of each table."""
     published = publish(paths, run_id)
-    total = sum(published.rows.values())
+    manifest = published.manifest
     step.say(
-        f"version {published.version} as of {published.as_of}: {len(published.rows)} tables, "
-        f"{total:,} rows",
+        f"version {manifest.version} as of {manifest.as_of}: {_size(manifest)}",
         *(f"warning: {warning}" for warning in published.warnings),
     )
-    return published.rows
+    return manifest.row_counts
+
+
+def roll_back(paths: DataPaths, wanted: str | None, step: Step) -> None:
+    """Make a kept version live again."""
+    manifest = versions.roll_back(paths, wanted)
+    step.say(
+        f"version {manifest.version} as of {manifest.as_of} is live: {_size(manifest)}; the next "
+        "run publishes a new one"
+    )
+
+
+def _size(manifest: versions.Manifest) -> str:
+    counts = manifest.row_counts
+    return f"{len(counts)} tables, {sum(counts.values()):,} rows"
 
 
 def report_page(paths: DataPaths, step: Step) -> int:

@@ -52,10 +52,11 @@
     {%- if 5 * (counts[0] + counts[1]) <= counts[2] -%}
       {%- do found.update(extend_components("select node_key as node, component_key as pointer from " ~ former_labels, graph, added, removed, counts[1] | int)) -%}
       {%- do found.update({'mode': counts[0] ~ " edges new and " ~ counts[1] ~ " gone of " ~ counts[2]}) -%}
+      {%- do found.scratch.extend([added, removed]) -%}
+      {{- return(found) -}}
     {%- endif -%}
     {%- do run_query("drop table " ~ added) -%}
     {%- do run_query("drop table " ~ removed) -%}
-    {%- if found -%}{{ return(found) }}{%- endif -%}
   {%- endif -%}
   {%- set solved = contract_graph(graph) -%}
   {{- return({
@@ -72,7 +73,7 @@
   {%- set taken_apart = "delete from " ~ relation ~ " where component_key in (select pointer from " ~ found.touched ~ "); " if found.touched else "" -%}
   {{- return(taken_apart
     ~ "update " ~ relation ~ " set component_key = a.pointer from " ~ found.aliases ~ " as a where a.node = component_key; "
-    ~ "insert into " ~ relation ~ " select e.node, coalesce(a.pointer, e.node) from " ~ found.ends ~ " as e left join " ~ found.former ~ " as f on f.node = e.node left join " ~ found.aliases ~ " as a on a.node = e.node where f.node is null") -}}
+    ~ "insert into " ~ relation ~ " " ~ found.appeared) -}}
 {% endmacro %}
 
 {# Labels of a graph whose former labels are known: new edges are contracted onto the components that exist; components that lost
@@ -80,8 +81,8 @@
    and the tables that rewrite_labels reads. Whatever reads all labels costs more than everything else, so they are read twice
    only: for the ends of the open edges, and when they are written anew. #}
 {% macro extend_components(labels_sql, graph, added, removed, removed_count) %}
-  {%- set touched, evidence, ends, former, open_edges = scratch_table('touched'), scratch_table('evidence'), scratch_table('ends'), scratch_table('former'), scratch_table('open_edges') -%}
-  {%- set scratch = [ends, former] -%}
+  {%- set touched, evidence, former, open_edges = scratch_table('touched'), scratch_table('evidence'), scratch_table('former'), scratch_table('open_edges') -%}
+  {%- set scratch = [former] -%}
   {%- set untouched, is_untouched = '', '' -%}
   {%- if removed_count > 0 -%}
     {%- do scratch.append(touched) -%}
@@ -92,22 +93,23 @@
   {%- set edges = evidence if removed_count > 0 else added -%}
   {%- set kept_labels = "select l.node, l.pointer from (" ~ labels_sql ~ ") as l" ~ untouched ~ is_untouched -%}
   {#- What each end of an edge stands for: its former component, or itself where it is new or its component is taken apart. -#}
-  {%- do create_scratch(ends, "select node_a as node from " ~ edges ~ " union select node_b as node from " ~ edges) -%}
-  {%- do create_scratch(former, "select k.node, k.pointer from (" ~ kept_labels ~ ") as k inner join " ~ ends ~ " as e on e.node = k.node") -%}
+  {%- set ends = "select node_a as node from " ~ edges ~ " union all select node_b as node from " ~ edges -%}
+  {%- do create_scratch(former, "select k.node, k.pointer from (" ~ kept_labels ~ ") as k where k.node in (" ~ ends ~ ")") -%}
   {%- do create_scratch(open_edges,
-        "select distinct least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from ("
+        "select least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from ("
         ~ "select coalesce(a.pointer, e.node_a) as pointer_a, coalesce(b.pointer, e.node_b) as pointer_b from " ~ edges ~ " as e left join " ~ former ~ " as a on a.node = e.node_a left join " ~ former ~ " as b on b.node = e.node_b"
         ~ ") as pointed where pointer_a <> pointer_b") -%}
   {%- set solved = contract_graph(open_edges) -%}
   {%- set aliases = solved.labels -%}
-  {%- do scratch.append(aliases) -%}
-  {%- for table in [open_edges] + ([evidence] if removed_count > 0 else []) -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
+  {%- set appeared = "select distinct e.node, coalesce(a.pointer, e.node) as pointer from (" ~ ends ~ ") as e left join " ~ former ~ " as f on f.node = e.node left join " ~ aliases ~ " as a on a.node = e.node where f.node is null" -%}
+  {%- do scratch.extend([aliases] + ([evidence] if removed_count > 0 else [])) -%}
+  {%- do run_query("drop table " ~ open_edges) -%}
   {{- return({
     'rounds': solved.rounds,
     'scratch': scratch,
-    'aliases': aliases, 'ends': ends, 'former': former, 'touched': touched if removed_count > 0 else none,
+    'aliases': aliases, 'appeared': appeared, 'touched': touched if removed_count > 0 else none,
     'labels': "(select k.node, coalesce(s.pointer, k.pointer) as pointer from (" ~ kept_labels ~ ") as k left join " ~ aliases ~ " as s on s.node = k.pointer"
-      ~ " union all select e.node, coalesce(s.pointer, e.node) as pointer from " ~ ends ~ " as e left join " ~ former ~ " as f on f.node = e.node left join " ~ aliases ~ " as s on s.node = e.node where f.node is null)"
+      ~ " union all " ~ appeared ~ ")"
   }) -}}
 {% endmacro %}
 
@@ -118,11 +120,11 @@
    nodes pointed to are the next, much smaller graph. Only a node_b has a smaller neighbour, so the others, which point to
    themselves, are kept in no table: that is a third of the memory. Keys are hashes, so that no order of the source's ids can make
    a chain shrink by one node a round. The smallest key of a component survives every round. Every round's pointers are kept and
-   composed backwards at the end. #}
-{% macro contract_graph(graph) %}
+   composed backwards at the end. The last `few` edges are settled here: a round of statements costs more than they do. #}
+{% macro contract_graph(graph, few=500) %}
   {%- set most = setting('identity_max_rounds') -%}
-  {%- set state = namespace(rounds=0, left=1) -%}
-  {%- for number in range(1, most + 1) if state.left > 0 -%}
+  {%- set state = namespace(rounds=0, left=none, labels=none) -%}
+  {%- for number in range(1, most + 1) if state.left is none or state.left | length > few -%}
     {%- set edges = graph if number == 1 else scratch_table('edges_' ~ number) -%}
     {%- set pointers = scratch_table('pointers_' ~ number) -%}
     {%- set next_edges = scratch_table('edges_' ~ (number + 1)) -%}
@@ -131,21 +133,46 @@
     {%- do create_scratch(next_edges, "select distinct least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from (select coalesce(a.pointer, e.node_a) as pointer_a, b.pointer as pointer_b from " ~ edges ~ " as e inner join " ~ pointers ~ " as b on b.node = e.node_b left join " ~ pointers ~ " as a on a.node = e.node_a) as pointed where pointer_a <> pointer_b") -%}
     {%- if number > 1 -%}{%- do run_query('drop table ' ~ edges) -%}{%- endif -%}
     {%- set state.rounds = number -%}
-    {%- set state.left = run_query('select count(*) from ' ~ next_edges).rows[0][0] | int -%}
+    {%- set state.left = run_query('select node_a, node_b from ' ~ next_edges ~ ' limit ' ~ (few + 1)).rows -%}
   {%- endfor -%}
-  {%- if state.left > 0 -%}
-    {{ exceptions.raise_compiler_error("The components of " ~ this.identifier ~ " did not settle in " ~ most ~ " rounds (" ~ state.left ~ " edges are left), so no customer id was changed; raise the setting identity_max_rounds.") }}
+  {%- if state.left | length > few -%}
+    {{ exceptions.raise_compiler_error("The components of " ~ this.identifier ~ " did not settle in " ~ most ~ " rounds, so no customer id was changed; raise the setting identity_max_rounds.") }}
   {%- endif -%}
   {%- do run_query('drop table ' ~ scratch_table('edges_' ~ (state.rounds + 1))) -%}
-  {%- set later = namespace(labels=scratch_table('pointers_' ~ state.rounds)) -%}
-  {%- for back in range(1, state.rounds) -%}
-    {%- set pointers, labels = scratch_table('pointers_' ~ (state.rounds - back)), scratch_table('labels_' ~ (state.rounds - back)) -%}
-    {%- do create_scratch(labels,
-          "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ pointers ~ " as p left join " ~ later.labels ~ " as l on l.node = p.pointer"
-          ~ " union all select l.node, l.pointer from " ~ later.labels ~ " as l left join " ~ pointers ~ " as p on p.node = l.node where p.node is null") -%}
-    {%- do run_query('drop table ' ~ later.labels) -%}
-    {%- do run_query('drop table ' ~ pointers) -%}
-    {%- set later.labels = labels -%}
+  {%- if state.left | length > 0 -%}
+    {%- set state.labels = scratch_table('settled') -%}
+    {%- do create_scratch(state.labels, settled_labels(state.left)) -%}
+  {%- endif -%}
+  {%- for number in range(state.rounds, 0, -1) -%}
+    {%- set pointers, labels = scratch_table('pointers_' ~ number), scratch_table('labels_' ~ number) -%}
+    {%- if state.labels is none -%}
+      {%- set state.labels = pointers -%}
+    {%- else -%}
+      {%- do create_scratch(labels,
+            "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ pointers ~ " as p left join " ~ state.labels ~ " as l on l.node = p.pointer"
+            ~ " union all select l.node, l.pointer from " ~ state.labels ~ " as l left join " ~ pointers ~ " as p on p.node = l.node where p.node is null") -%}
+      {%- do run_query('drop table ' ~ state.labels) -%}
+      {%- do run_query('drop table ' ~ pointers) -%}
+      {%- set state.labels = labels -%}
+    {%- endif -%}
   {%- endfor -%}
-  {{- return({'rounds': state.rounds, 'labels': later.labels}) -}}
+  {{- return({'rounds': state.rounds, 'labels': state.labels}) -}}
+{% endmacro %}
+
+{# Query of (node, pointer) for the nodes of a few edges, without the smallest key of each component. #}
+{% macro settled_labels(edges) %}
+  {%- set members, pointers = {}, {} -%}
+  {%- for edge in edges -%}
+    {%- set node_a, node_b = edge[0] | int, edge[1] | int -%}
+    {%- set end_a, end_b = pointers.get(node_a, node_a), pointers.get(node_b, node_b) -%}
+    {%- if end_a != end_b -%}
+      {%- set kept, moved = (end_a, end_b) if end_a < end_b else (end_b, end_a) -%}
+      {%- set nodes = members.pop(moved, [moved]) -%}
+      {%- do members.setdefault(kept, [kept]).extend(nodes) -%}
+      {%- for node in nodes -%}{%- do pointers.update({node: kept}) -%}{%- endfor -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- set rows = [] -%}
+  {%- for node, pointer in pointers.items() -%}{%- do rows.append("(" ~ node ~ ", " ~ pointer ~ ")") -%}{%- endfor -%}
+  {{- return("select cast(node as bigint) as node, cast(pointer as bigint) as pointer from (values " ~ rows | join(", ") ~ ") as settled (node, pointer)") -}}
 {% endmacro %}

@@ -8,10 +8,12 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
@@ -41,6 +43,8 @@ from orchestration.landing.transform import Transform
 
 # A file that changed less than this ago is looked at twice, this far apart, before it is taken.
 SETTLE_SECONDS = 1.0
+# Reading is partly Python and partly DuckDB: with two files at work neither waits for the other.
+FILES_AT_ONCE = 2
 _NAMES_SHOWN = 50
 
 
@@ -236,9 +240,29 @@ class _Landing:
         for refusal in refused:
             place = (refusal.channel, refusal.table, refusal.file_name)
             self._refuse(refusal, LedgerRow(*place, *self._as(ledgers.REFUSED)))
-        for file, look in [(file, look) for file in found if (look := self._first_look(file))]:
-            self._take(file, look)
+        self._take_all([(file, look) for file in found if (look := self._first_look(file))])
         self._note_outdated(found, limited)
+
+    def _take_all(self, looks: list[tuple[Found, Look]]) -> None:
+        """Read some files at once, but take note of them in their order: what the ledger, the
+        result and the progress say does not depend on which file was read sooner."""
+        with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+            landings: dict[tuple[str, str, str], Future[_Landed]] = {}
+            for file, look in looks:
+                content = (file.table.channel, file.table.name, look.sha)
+                if content not in landings and self._landed_before(file, look) is None:
+                    landings[content] = pool.submit(self._read_and_write, file, look)
+            try:
+                for file, look in looks:
+                    content = (file.table.channel, file.table.name, look.sha)
+                    self._take(file, look, landings.pop(content, None))
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _landed_before(self, file: Found, look: Look) -> LedgerRow | None:
+        """What the ledger says of a file with these bytes whose rows are there."""
+        first = self.ledger.landed_with(file.table.channel, file.table.name, look.sha)
+        return first if first and self._is_settled(first, file.table) else None
 
     def _note_outdated(self, found: list[Found], limited: set[str] | None) -> None:
         """Tell of rows that landed under an older declaration and lack their raw file."""
@@ -306,13 +330,14 @@ class _Landing:
 
     # ---- one file -------------------------------------------------------------------------
 
-    def _take(self, file: Found, look: Look) -> None:
+    def _take(self, file: Found, look: Look, landing: Future[_Landed] | None) -> None:
         try:
-            first = self.ledger.landed_with(file.table.channel, file.table.name, look.sha)
-            if first and self._is_settled(first, file.table):
+            first = self._landed_before(file, look)
+            if first:
                 self._skip(file, look, first)
             else:
-                self._land_file(file, look, first)
+                landed = landing.result() if landing else self._read_and_write(file, look)
+                self._note_landed(file, look, landed)
         except FileNotFoundError:
             self._wait(file, "has gone while it was read")
         except _NotStill:
@@ -328,21 +353,27 @@ class _Landing:
             reason = f"landing failed on it ({type(error).__name__})"
             self._refuse_file(file, look, Refused(reason, "please report it as a defect"))
 
-    def _land_file(self, file: Found, look: Look, first: LedgerRow | None) -> None:
-        table = file.table
-        scratch = make_private_dir(self.data_root / "vault" / "scratch" / "file")
+    def _read_and_write(self, file: Found, look: Look) -> _Landed:
+        """Write everything of one file; the ledger and the result are left alone."""
+        scratch = make_private_dir(self.data_root / "vault" / "scratch" / uuid4().hex)
         safe = scratch / "input"
-        safe.unlink(missing_ok=True)
         safe.symlink_to(file.path.resolve())
         try:
-            with Quarantine(self.data_root, table, look.sha, self.tokeniser) as quarantine:
+            with (
+                self.con.cursor() as con,
+                Quarantine(self.data_root, file.table, look.sha, self.tokeniser) as quarantine,
+            ):
                 job = Job(
-                    self.con, table, safe, file.format, scratch, quarantine, self.is_fast_allowed
+                    con, file.table, safe, file.format, scratch, quarantine, self.is_fast_allowed
                 )
                 read = read_file(job)
-                row = self._write(file, look, read, quarantine)
+                return self._write(file, look, job, read), read
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def _note_landed(self, file: Found, look: Look, landed: _Landed) -> None:
+        row, read = landed
+        first = self.ledger.landed_with(file.table.channel, file.table.name, look.sha)
         if first:
             # The recorded landing time decides what is plausible, so landing again keeps it.
             row = replace(row, landed_at=first.landed_at)
@@ -351,10 +382,10 @@ class _Landing:
         self.ledger.replace(row)
         self._count(row, read)
 
-    def _write(self, file: Found, look: Look, read: Read, quarantine: Quarantine) -> LedgerRow:
+    def _write(self, file: Found, look: Look, job: Job, read: Read) -> LedgerRow:
         """Write everything of one file, the landed rows last, unless it did not stand still."""
-        table, sha = file.table, look.sha
-        transform = Transform(self.con, table, read, self.rules, self.tokeniser, sha)
+        table, sha, quarantine = file.table, look.sha, job.quarantine
+        transform = Transform(job.con, table, read, self.rules, self.tokeniser, sha)
         transform.prepare()
         place = Path(table.channel) / table.name / f"{sha}.parquet"
         vault = self.data_root / "vault"
@@ -455,6 +486,9 @@ class _Landing:
             if replace(old, landed_at=row.landed_at, run_id=row.run_id) == row:
                 return
         self.ledger.replace(row)
+
+
+_Landed = tuple[LedgerRow, Read]
 
 
 class _NotStill(Exception):

@@ -8,10 +8,7 @@ time because DuckDB does not erase bytes in place.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,28 +17,23 @@ from typing import Any
 
 import duckdb
 
-from orchestration.landing.durable import replacing, sync_dir
 from orchestration.runtime.dbt import compiled_sql, load_manifest, public_models
 from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.record import BuildRecord
 from orchestration.runtime.settings import project_version
 from orchestration.serving.audit import audit, check_build
-from orchestration.serving.reading import literal, name, open_published
+from orchestration.serving.reading import literal, name
+from orchestration.serving.versions import READ_ONLY, Manifest, make_live, sha256_of
 
 # The oldest storage format that DuckDB 1.x drivers share: BI tools come with drivers of their own.
 STORAGE_VERSION = "v1.0.0"
-KEPT_VERSIONS = 3
-READ_ONLY = 0o444
 
 
 @dataclass(frozen=True)
 class Published:
-    """One published version; `rows` has the number of rows of each table."""
+    """One published version, and what the audit would like somebody to look at."""
 
-    version: str
-    as_of: str | None
-    sha256: str
-    rows: Mapping[str, int]
+    manifest: Manifest
     warnings: list[str]
 
 
@@ -57,32 +49,22 @@ def publish(paths: DataPaths, run_id: str) -> Published:
     paths.serving.mkdir(parents=True, exist_ok=True)
     for leftover in paths.serving.glob(".marts-*.tmp*"):
         leftover.unlink()
-    _keep_live_version(paths)
     fresh = paths.serving / f".marts-{version}.tmp"
     try:
         warnings, rows = _write(fresh, paths, record, manifest, version, now, run_id)
         _sync(fresh)
-        sha256 = _sha256(fresh)
-        fresh.replace(paths.published)
-        sync_dir(paths.serving)
+        published = Manifest(
+            version=version,
+            as_of=record.as_of,
+            published_at=f"{now.isoformat(timespec='milliseconds')}Z",
+            run_id=run_id,
+            sha256=sha256_of(fresh),
+            row_counts=rows,
+        )
+        make_live(paths, fresh, published)
     finally:
         fresh.unlink(missing_ok=True)
-    _keep_live_version(paths)
-    with replacing(paths.manifest) as temporary:
-        text = json.dumps(
-            {
-                "version": version,
-                "as_of": record.as_of,
-                "published_at": f"{now.isoformat(timespec='milliseconds')}Z",
-                "run_id": run_id,
-                "sha256": sha256,
-                "row_counts": rows,
-            },
-            indent=2,
-        )
-        temporary.write_text(text + "\n", encoding="utf-8")
-    _prune(paths)
-    return Published(version, record.as_of, sha256, rows, warnings)
+    return Published(published, warnings)
 
 
 def _write(
@@ -115,6 +97,8 @@ def _write(
         # Views last: they read the tables.
         for node in sorted(public, key=lambda model: _is_published_as_view(model)):
             table = f"fresh.main.{name(node['alias'])}"
+            # With its comments at once: each statement on its own would be made durable.
+            connection.execute("begin")
             if _is_published_as_view(node):
                 _create_view(connection, node, compiled_sql(paths.target, node), public)
             else:
@@ -122,6 +106,7 @@ def _write(
                     f"create table {table} as select * from warehouse.{relations[node['name']]}"
                 )
             _describe(connection, table, node)
+            connection.execute("commit")
             rows[node["alias"]] = connection.execute(f"select count(*) from {table}").fetchone()[0]
         connection.execute(
             """
@@ -177,30 +162,6 @@ def _describe(connection: duckdb.DuckDBPyConnection, table: str, node: Mapping[s
             )
 
 
-def _keep_live_version(paths: DataPaths) -> None:
-    """Give the published file a second name under versions/, where it outlives its replacement."""
-    if not paths.published.is_file():
-        return
-    with open_published(paths.published) as connection:
-        version = connection.execute("select version_id from published_version").fetchone()[0]
-    kept = paths.versions / f"{version}.duckdb"
-    if kept.exists():
-        return
-    paths.versions.mkdir(exist_ok=True)
-    try:
-        os.link(paths.published, kept)
-    except OSError:
-        # Not every file system knows hard links.
-        with replacing(kept) as temporary:
-            shutil.copyfile(paths.published, temporary)
-        kept.chmod(READ_ONLY)
-
-
-def _prune(paths: DataPaths) -> None:
-    for old in sorted(paths.versions.glob("*.duckdb"))[:-KEPT_VERSIONS]:
-        old.unlink()
-
-
 def _sync(path: Path) -> None:
     path.chmod(READ_ONLY)
     handle = os.open(path, os.O_RDONLY)
@@ -208,8 +169,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,6 +3,8 @@ network."""
 
 from __future__ import annotations
 
+from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Any
 
 import vl_convert
@@ -27,12 +29,23 @@ def write_report(paths: DataPaths) -> None:
             "first."
         )
     with open_published(paths.published) as connection:
-        page = report_html(Published.of(connection))
+        page = report_html(Published.of(connection), library(paths.target))
     with replacing(paths.report) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def report_html(published: Published) -> str:
+def library(folder: Path) -> str:
+    """What draws the charts, as one script, kept in this folder: making it takes as long as drawing
+    them."""
+    kept = folder / f"vega-{installed_version('vl-convert-python')}.js"
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(kept) as temporary:
+            temporary.write_text(vl_convert.javascript_bundle(), encoding="utf-8")
+    return kept.read_text(encoding="utf-8")
+
+
+def report_html(published: Published, library: str) -> str:
     """The page for an open published file."""
     version = published.version
     as_of = str(version["as_of"])
@@ -47,7 +60,7 @@ def report_html(published: Published) -> str:
         panels=all_panels(published),
         as_of=as_of,
         currency=published.currency,
-        library=vl_convert.javascript_bundle(),
+        library=library,
         footer=(
             f"perennial {version['project_version']}, run {version['run_id']}. This page holds no "
             "personal data and loads nothing."

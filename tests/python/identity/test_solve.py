@@ -73,3 +73,20 @@ def test_a_graph_that_changes_keeps_the_labels_of_a_graph_solved_anew(seed: int)
                 in_place = con.execute("select node_key, component_key from in_place").fetchall()
                 assert sorted(in_place) == sorted(plain_labels(edges).items())
             assert keep(con, found["labels"]) == plain_labels(edges)
+
+
+@pytest.mark.parametrize("few", [0, 3, 1000])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_answer_does_not_depend_on_how_many_edges_are_settled_last(seed: int, few: int) -> None:
+    draw = random.Random(seed)
+    edges = random_edges(draw, 300, draw.randint(150, 300)) - {(n, n) for n in range(300)}
+    with duckdb.connect() as con:
+        write(con, "graph", edges)
+        found = Macros(con)["contract_graph"]("graph", few)
+        labels = dict(con.execute(f"select node, pointer from {found['labels']}").fetchall())
+        left = [
+            name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()
+        ]
+    assert labels == {n: label for n, label in plain_labels(edges).items() if n != label}
+    assert found["rounds"] == 1 if few == 1000 else found["rounds"] > 1
+    assert sorted(left) == sorted(["graph", found["labels"]])

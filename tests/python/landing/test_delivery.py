@@ -52,6 +52,29 @@ def test_known_files_are_not_read_again(shop: Shop, monkeypatch: pytest.MonkeyPa
     assert (_content(shop), shop.ledger()) == (before, ledger)
 
 
+def test_files_read_at_once_are_noted_in_their_order(make_shop, monkeypatch: pytest.MonkeyPatch):
+    told = []
+    for files_at_once in (1, 4):
+        monkeypatch.setattr(run, "FILES_AT_ONCE", files_at_once)
+        shop = make_shop(f"at_once_{files_at_once}")
+        for number, count in enumerate((400, 1, 60, 1, 200, 1, 30, 1)):
+            rows = [[f"A{number}-{i}", *R1[1:]] for i in range(count)]
+            shop.drop(f"{number}.csv", csv(*rows))
+        shop.drop("8-the-bytes-of-0.csv", (shop.data / "landing/shop/orders/0.csv").read_bytes())
+        shop.drop("9.pdf", b"%PDF-")
+        result = shop.land()
+        ledger = [
+            {k: v for k, v in row.items() if k not in ("landed_at", "mtime_ns")}
+            for row in shop.ledger()
+        ]
+        told.append((shop.lines.copy(), result, ledger, _content(shop)))
+    assert told[0] == told[1]
+    assert told[0][1].skipped == 1
+    assert [line.split()[1] for line in told[0][0] if line.startswith("landed shop")] == [
+        f"shop/orders/{number}.csv:" for number in range(8)
+    ]
+
+
 def test_a_touched_file_with_the_same_bytes_is_known(shop: Shop):
     path = shop.drop("a.csv", csv(R1))
     shop.land()

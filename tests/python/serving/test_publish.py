@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.errors import UserError
 from orchestration.landing import ledger as ledgers
 from orchestration.landing.ledger import Ledger, LedgerRow
 from orchestration.runtime.paths import DataPaths
@@ -22,6 +23,7 @@ from orchestration.runtime.record import BuildRecord, fingerprint
 from orchestration.runtime.settings import project_settings
 from orchestration.serving.audit import NotPublishedError
 from orchestration.serving.publish import publish
+from orchestration.serving.versions import Manifest, describe, kept, live, roll_back
 
 MODELS = {
     "dim_customer": ("core", "public"),
@@ -129,8 +131,9 @@ def test_what_is_published(tmp_path: Path) -> None:
         paths.published,
         "select version_id, as_of::varchar, run_id, project_version, reporting_currency from published_version",
     )
-    assert row == [(published.version, "2026-06-30", "run-1234567890", "0.1.0", "CNY")]
+    assert row == [(published.manifest.version, "2026-06-30", "run-1234567890", "0.1.0", "CNY")]
     manifest = json.loads(paths.manifest.read_text())
+    assert describe(paths.published) == Manifest(**manifest) == published.manifest
     assert manifest["sha256"] == hashlib.sha256(paths.published.read_bytes()).hexdigest()
     assert manifest["row_counts"]["dim_customer"] == 20000
     assert sorted(path.name for path in paths.serving.iterdir()) == [
@@ -156,7 +159,7 @@ def test_a_view_is_published_over_the_published_tables(tmp_path: Path) -> None:
     }  # fmt: skip
     file.write_text(json.dumps(manifest))
     published = publish(paths, "run")
-    assert published.rows["customer_days"] == 3
+    assert published.manifest.row_counts["customer_days"] == 3
     with duckdb.connect() as connection:
         connection.execute(f"attach '{paths.published}' as elsewhere (read_only)")
         found = connection.execute("select max(build) from elsewhere.customer_days").fetchall()
@@ -176,11 +179,62 @@ def test_any_duckdb_from_1_0_on_can_open_it(tmp_path: Path) -> None:
 
 
 def test_the_last_three_versions_stay(tmp_path: Path) -> None:
-    versions = [publish(build(tmp_path, number), "run").version for number in range(5)]
+    versions = [publish(build(tmp_path, number), "run").manifest.version for number in range(5)]
     kept = sorted((tmp_path / "serving" / "versions").glob("*.duckdb"))
     assert [path.stem for path in kept] == versions[-3:]
     assert read(kept[0], "select max(build) from dim_customer") == [(2,)]
     assert kept[-1].samefile(tmp_path / "serving" / "marts.duckdb")
+    manifests = sorted((tmp_path / "serving" / "versions").glob("*.json"))
+    assert [path.stem for path in manifests] == versions[-3:]
+
+
+def test_rolling_back_and_forth(tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path)
+    first, second, third = (publish(build(tmp_path, number), "run").manifest for number in range(3))
+    reader = duckdb.connect()
+    reader.execute(f"attach '{paths.published}' as live (read_only)")
+    assert roll_back(paths) == second
+    assert read(paths.published, "select max(build) from dim_customer") == [(1,)]
+    assert json.loads(paths.manifest.read_text())["version"] == second.version
+    assert reader.execute("select max(build) from live.dim_customer").fetchone() == (2,)
+    assert roll_back(paths) == first
+    assert roll_back(paths, third.version) == third
+    assert kept(paths) == [first.version, second.version, third.version]
+    fourth = publish(build(tmp_path, 4), "run").manifest
+    assert live(paths) == fourth.version
+    assert kept(paths) == [second.version, third.version, fourth.version]
+
+
+def test_what_cannot_be_rolled_back_to(tmp_path: Path) -> None:
+    paths = DataPaths(tmp_path)
+    with pytest.raises(UserError, match="kept are none"):
+        roll_back(paths)
+    first, second, third = (
+        publish(build(tmp_path, number), "run").manifest.version for number in range(3)
+    )
+    file = paths.versions / f"{second}.duckdb"
+    for wanted, said in (
+        ("19", "no kept version is called 19"),
+        ("20", "20 is the beginning of 3 versions"),
+        (third, "is live already"),
+    ):
+        with pytest.raises(UserError, match=said):
+            roll_back(paths, wanted)
+    whole = file.read_bytes()
+    file.unlink()
+    for damaged in (
+        whole[:-1] + bytes([whole[-1] ^ 1]),
+        whole[:5000],
+        b"no database",
+        Path(paths.versions / f"{first}.duckdb").read_bytes(),
+    ):
+        file.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"not what was published|damaged"):
+            roll_back(paths)
+        assert live(paths) == third
+        assert json.loads(paths.manifest.read_text())["version"] == third
+    file.unlink()
+    assert roll_back(paths).version == first
 
 
 def test_readers_see_whole_versions_while_twenty_are_published(tmp_path: Path) -> None:
@@ -215,13 +269,14 @@ import sys
 from pathlib import Path
 from orchestration.runtime.paths import DataPaths
 from orchestration.serving.publish import publish
+from orchestration.serving.versions import Manifest, describe, kept, live, roll_back
 print("go", flush=True)
 publish(DataPaths(Path(sys.argv[1])), "killed-run")
 """
 
 
 def test_a_kill_at_any_moment_leaves_a_whole_version(tmp_path: Path) -> None:
-    old = publish(build(tmp_path, 1), "run").version
+    old = publish(build(tmp_path, 1), "run").manifest.version
     paths = build(tmp_path, 2)
     started = time.monotonic()
     subprocess.run(
@@ -243,7 +298,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_version(tmp_path: Path) -> None:
         number = read(paths.published, "select min(build), max(build) from dim_customer")[0]
         assert number[0] == number[1]
         assert (version == before) == (number[1] != 3 + step)
-    last = publish(build(tmp_path, 99), "run").version
+    last = publish(build(tmp_path, 99), "run").manifest.version
     assert last > old
     assert json.loads(paths.manifest.read_text())["version"] == last
     assert not list(paths.serving.glob(".*"))

@@ -7,9 +7,11 @@ import re
 import shutil
 from pathlib import Path
 
+import altair as alt
 import duckdb
 import pytest
 from browser import browser
+from jsonschema import ValidationError
 from published_file import TABLES, write_published
 
 from orchestration.errors import UserError
@@ -71,6 +73,14 @@ def test_the_page_refers_to_nothing_outside(report: Path) -> None:
     assert not re.search(r"https?://|@import|url\(|\bsrc=", markup)
     assert "default-src 'none'" in markup
     assert "http" not in json.dumps(specs(page))
+
+
+def test_every_specification_is_valid(report: Path) -> None:
+    charts = specs(report.read_text())
+    for spec in charts.values():
+        alt.Chart.from_dict(spec)
+    with pytest.raises(ValidationError):
+        alt.Chart.from_dict({**next(iter(charts.values())), "mark": "a word"})
 
 
 def test_every_chart_has_data(report: Path) -> None:
