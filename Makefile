@@ -38,7 +38,7 @@ $(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 setup: $(VENV)/installed-run ## Make .venv with the locked packages
 
 run: $(VENV)/installed-run ## Demo data (if nothing is there), the whole pipeline, published marts and report
-	@scripts/run-pipeline
+	@scripts/with-data $(BIN)/perennial run --demo
 
 # Two processes, a file of tests at a time and in the order of conftest.py: dbt keeps one core busy and leaves the other idle.
 test: lint ## Every test: lint, dbt unit tests, project rules, Python tests

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import time
 import traceback
@@ -196,6 +197,9 @@ def make_parser() -> Parser:
     )
     bench.add_argument("--json", metavar="FILE", help="write the figures there too")
 
+    run.add_argument(
+        "--demo", action="store_true", help="write the demo's raw files first if there are none"
+    )
     for sub in (run, build):
         sub.add_argument(
             "--as-of",
@@ -247,6 +251,8 @@ def run_command(options: argparse.Namespace) -> int:
     settings, channels = _request(options)
     paths, run_id = _begin()
     with run_lock(paths.lock, run_id):
+        if options.demo and not preflight.has_files(paths.landing):
+            _write_demo()
         preflight.check_landing(paths)
         _check_key(paths)
         preflight.check_disk(paths)
@@ -438,6 +444,16 @@ def _check_key(paths: DataPaths) -> None:
     from orchestration.landing.keys import load_key
 
     load_key(paths.root)
+
+
+def _write_demo() -> None:
+    """`perennial demo` in a process of its own, while this one imports Dagster."""
+    with ThreadPoolExecutor(1) as meanwhile:
+        program = [sys.executable, "-m", "orchestration.cli", "demo"]
+        demo = meanwhile.submit(subprocess.run, program, check=False)
+        import orchestration.pipeline  # noqa: F401
+    if demo.result().returncode:
+        raise UserError("The demo's files could not be written, so there is nothing to land.")
 
 
 def _run_job(

@@ -38,7 +38,7 @@ def check_data_root(paths: DataPaths) -> None:
 
 def check_landing(paths: DataPaths) -> None:
     """Something must have been dropped or landed before."""
-    if not _has_files(paths.landing) and not paths.ledger.is_file():
+    if not has_files(paths.landing) and not paths.ledger.is_file():
         raise UserError(
             f"There is nothing to land: {paths.landing} holds no files; put files into "
             f"{paths.landing}/<channel>/<table>/, or run `perennial demo` for demo data."
@@ -134,5 +134,5 @@ def _unreadable(paths: DataPaths) -> BlockedError:
     )
 
 
-def _has_files(folder: Path) -> bool:
+def has_files(folder: Path) -> bool:
     return folder.is_dir() and any(entry.is_file() for entry in folder.rglob("*"))
