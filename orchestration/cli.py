@@ -22,6 +22,7 @@ from typing import NoReturn, TextIO
 from orchestration.errors import UserError
 from orchestration.runtime import preflight
 from orchestration.runtime.dbt import ensure_manifest
+from orchestration.runtime.garbage import collect_seldom
 from orchestration.runtime.lock import run_lock
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 from orchestration.runtime.progress import TerminalProgress
@@ -248,6 +249,7 @@ def demo_command(options: argparse.Namespace) -> int:
 def run_command(options: argparse.Namespace) -> int:
     """The whole pipeline, as the Dagster job `refresh`."""
     started = time.monotonic()
+    collect_seldom()
     settings, channels = _request(options)
     paths, run_id = _begin()
     with run_lock(paths.lock, run_id):

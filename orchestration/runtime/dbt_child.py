@@ -7,11 +7,12 @@ events are written nowhere here, but dbt makes a message of each, about a tenth 
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
 import time
+
+from orchestration.runtime.garbage import collect_seldom
 
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -35,12 +36,6 @@ def drop_debug_events() -> None:
             fire_event(self, e, level, *args, **kwargs)
 
     EventManager.fire_event = fire_what_is_read
-
-
-def collect_seldom() -> None:
-    """Let Python look for cycles of garbage seldom: dbt holds millions of objects to the end, and
-    goes through them again and again, half a second even where it builds little."""
-    gc.set_threshold(100_000, 50, 100)
 
 
 def main() -> None:
