@@ -46,6 +46,7 @@ expected as (
         end as maintenance_per_year,
         stages.stage_code,
         case when customer_values.order_count > 0 then lifetimes.expected_years end as expected_years,
+        customer_values.historic_margin_per_year * cast(lifetimes.discounted_years as double) as margin_expected,
         customer_values.net_sales_per_year * cast(lifetimes.expected_years as double) as net_sales_expected
     from customer_values
     inner join days on customer_values.as_of = days.as_of
@@ -90,6 +91,7 @@ final as (
         {{ as_money('expected.net_sales_expected - expected.cac_amount - expected.maintenance_amount') }} as clv_formula_a_expected,
         {{ as_money('expected.clv_formula_b_per_year * cast(expected.expected_years as double)') }} as clv_formula_b_expected,
         {{ as_money('expected.net_sales_expected - expected.cac_amount') }} as clv_formula_c_expected,
+        {{ as_money('expected.margin_expected') }} as formula_clv_amount,
         predictions.predicted_on,
         predictions.prediction_basis,
         {% for days in [30, 90, 180, 365] -%}

@@ -111,7 +111,14 @@ final as (
             when stage_code = 'lost' then 0
             when annual_hazard <= 0.2 then 5
             else 1 / nullif(annual_hazard, 0)
-        end as decimal(18,6)) as expected_years
+        end as decimal(18,6)) as expected_years,
+        -- Each year's survivors and money at its middle.
+        cast(case
+            when stage_code = 'lost' then 0
+            else {% for middle in [0.5, 1.5, 2.5, 3.5, 4.5] -%}
+            exp(-{{ middle }} * (annual_hazard + ln(1 + {{ setting('clv_annual_discount_rate') }}))){{ ' + ' if not loop.last }}
+            {%- endfor %}
+        end as decimal(18,6)) as discounted_years
     from known
 )
 
