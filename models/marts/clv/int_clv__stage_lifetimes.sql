@@ -2,6 +2,10 @@
 -- Kaplan-Meier over the days from entering the stage, or from the first order, to being lost, whatever stages lie between; who is
 -- not lost by as_of is censored there. The yearly hazard is that of the first year, or of as much of it as anybody was watched,
 -- and where all were lost half a survivor is left. A stage that fewer than 30 entered takes the hazard of all stages.
+{%- set discounted = [] %}
+{%- for middle in [0.5, 1.5, 2.5, 3.5, 4.5] %}
+{%- do discounted.append('exp(-' ~ middle ~ ' * (annual_hazard + ln(1 + ' ~ setting('clv_annual_discount_rate') ~ ')))') %}
+{%- endfor %}
 with
 
 as_of as (
@@ -115,9 +119,7 @@ final as (
         -- Each year's survivors and money at its middle.
         cast(case
             when stage_code = 'lost' then 0
-            else {% for middle in [0.5, 1.5, 2.5, 3.5, 4.5] -%}
-            exp(-{{ middle }} * (annual_hazard + ln(1 + {{ setting('clv_annual_discount_rate') }}))){{ ' + ' if not loop.last }}
-            {%- endfor %}
+            else {{ discounted | join(' + ') }}
         end as decimal(18,6)) as discounted_years
     from known
 )
