@@ -194,7 +194,7 @@ def make_dbt_assets(manifest: Mapping[str, Any], part: dbt_runtime.Part) -> Asse
 
 @asset(
     key=PREDICTIONS,
-    deps=[AssetKey(["marts", name]) for name in dbt_runtime.FEATURES],
+    deps=[AssetKey([*place]) for place in dbt_runtime.FEATURES],
     check_specs=[AssetCheckSpec("answered", asset=PREDICTIONS)],
     group_name="predictions",
     kinds={"python"},

@@ -199,7 +199,9 @@ def make_parser() -> Parser:
     bench.add_argument("--json", metavar="FILE", help="write the figures there too")
 
     run.add_argument(
-        "--demo", action="store_true", help="write the demo's raw files first if there are none"
+        "--demo",
+        action="store_true",
+        help="write the demo's raw files first if nothing was landed yet",
     )
     for sub in (run, build):
         sub.add_argument(
@@ -253,7 +255,7 @@ def run_command(options: argparse.Namespace) -> int:
     settings, channels = _request(options)
     paths, run_id = _begin()
     with run_lock(paths.lock, run_id):
-        if options.demo and not preflight.has_files(paths.landing):
+        if options.demo and preflight.has_nothing(paths):
             _write_demo()
         preflight.check_landing(paths)
         _check_key(paths)

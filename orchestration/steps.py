@@ -140,8 +140,9 @@ def predict_values(paths: DataPaths, settings: Settings, step: Step, log: Log) -
     told = ClvSettings.of(settings.values)
     with preflight.read_warehouse(paths) as warehouse:
         as_of = warehouse.execute("select as_of from core.int_core__as_of").fetchone()[0]
-        changes, prospects = (warehouse.table(f"marts.{name}") for name in dbt.FEATURES)
-        subscriptions = warehouse.table("core.fct_subscription")
+        changes, prospects, subscriptions = (
+            warehouse.table(".".join(place)) for place in dbt.FEATURES
+        )
         try:
             run_id, is_new = refresh(
                 changes, prospects, as_of, paths.clv, told, tick, subscriptions

@@ -31,7 +31,11 @@ BUILD = (
 # Python makes predictions from the warehouse, and marts read them: a run calls dbt before and after
 # it, a bare `dbt build` reads the last predictions that it finds.
 PREDICTIONS = "clv"
-FEATURES = ("int_clv__day_changes", "int_clv__prospects")
+FEATURES = (
+    ("marts", "int_clv__day_changes"),
+    ("marts", "int_clv__prospects"),
+    ("core", "fct_subscription"),
+)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def check_data_root(paths: DataPaths) -> None:
 
 def check_landing(paths: DataPaths) -> None:
     """Something must have been dropped or landed before."""
-    if not has_files(paths.landing) and not paths.ledger.is_file():
+    if has_nothing(paths):
         raise UserError(
             f"There is nothing to land: {paths.landing} holds no files; put files into "
             f"{paths.landing}/<channel>/<table>/, or run `perennial demo` for demo data."
@@ -134,5 +134,9 @@ def _unreadable(paths: DataPaths) -> BlockedError:
     )
 
 
-def has_files(folder: Path) -> bool:
-    return folder.is_dir() and any(entry.is_file() for entry in folder.rglob("*"))
+def has_nothing(paths: DataPaths) -> bool:
+    """Nothing was dropped under landing/, now or ever."""
+    if paths.ledger.is_file():
+        return False
+    landing = paths.landing
+    return not (landing.is_dir() and any(entry.is_file() for entry in landing.rglob("*")))

@@ -91,7 +91,7 @@ def make_live(paths: DataPaths, fresh: Path, manifest: Manifest) -> None:
 
 
 def kept(paths: DataPaths) -> list[str]:
-    """Names of the versions that are kept, the oldest first."""
+    """Names of the versions that are kept, in the order in which they were live last."""
     return [file.stem for file in _files(paths)]
 
 
@@ -104,8 +104,8 @@ def live(paths: DataPaths) -> str | None:
 
 
 def roll_back(paths: DataPaths, wanted: str | None = None) -> Manifest:
-    """Make a kept version live again: the one before the live one, or the one whose name begins
-    with `wanted`.
+    """Make a kept version live again: of those older than the live one the one that readers saw
+    last, or the one whose name begins with `wanted`.
 
     Raises UserError (one sentence) when there is none, or when its file is damaged; readers keep
     what they have then.
@@ -145,7 +145,13 @@ def _is_as_published(file: Path, found: Manifest) -> bool:
 
 
 def _files(paths: DataPaths) -> list[Path]:
-    return sorted(paths.versions.glob("*.duckdb"))
+    return sorted(paths.versions.glob("*.duckdb"), key=_live_last)
+
+
+def _live_last(file: Path) -> tuple[float, str]:
+    """The manifest is written anew whenever its version goes live."""
+    said = file.with_suffix(".json")
+    return (said if said.is_file() else file).stat().st_mtime, file.stem
 
 
 def _keep_live(paths: DataPaths) -> None:

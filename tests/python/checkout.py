@@ -25,6 +25,7 @@ def environment(data_root: Path, **extra: str) -> dict[str, str]:
         "PERENNIAL_DATA": str(data_root),
         "DBT_TARGET_PATH": str(data_root / "target"),
         "DBT_LOG_PATH": str(data_root / "logs"),
+        "DBT_LOG_LEVEL_FILE": "none",
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
     } | extra  # fmt: skip
 
@@ -32,9 +33,13 @@ def environment(data_root: Path, **extra: str) -> dict[str, str]:
 def run(
     *command: str, data_root: Path, check: bool = True, **extra: str
 ) -> subprocess.CompletedProcess:
-    """Run a command of the project's environment from the checkout."""
+    """Run a command of the project's environment from the checkout; dbt as a run calls it, which takes less time."""
+    is_dbt = command[0] == "dbt"
+    program = (
+        [sys.executable, "-m", "orchestration.runtime.dbt_child"] if is_dbt else [BIN / command[0]]
+    )
     done = subprocess.run(
-        [str(BIN / command[0]), *command[1:]],
+        [*program, *command[1:]],
         cwd=PROJECT, env=environment(data_root, **extra), capture_output=True, text=True,
     )  # fmt: skip
     if check and done.returncode != 0:

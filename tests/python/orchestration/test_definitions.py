@@ -88,7 +88,11 @@ def test_edges_go_from_landing_to_the_report(loaded: dict) -> None:
 
 def test_predictions_stand_between_core_and_the_marts_that_read_them(loaded: dict) -> None:
     parents = loaded["parents"]
-    features = ["marts/int_clv__day_changes", "marts/int_clv__prospects"]
+    features = [
+        "core/fct_subscription",
+        "marts/int_clv__day_changes",
+        "marts/int_clv__prospects",
+    ]
     assert parents["clv_predictions"] == features
     assert "clv_predictions" in parents["marts/clv_prediction"]
     assert "core/fct_order" in _upstream(parents, "clv_predictions")

@@ -199,10 +199,12 @@ def test_rolling_back_and_forth(tmp_path: Path) -> None:
     assert reader.execute("select max(build) from live.dim_customer").fetchone() == (2,)
     assert roll_back(paths) == first
     assert roll_back(paths, third.version) == third
-    assert kept(paths) == [first.version, second.version, third.version]
+    assert kept(paths) == [second.version, first.version, third.version]
+    roll_back(paths, first.version)
     fourth = publish(build(tmp_path, 4), "run").manifest
     assert live(paths) == fourth.version
-    assert kept(paths) == [second.version, third.version, fourth.version]
+    assert kept(paths) == [third.version, first.version, fourth.version]
+    assert roll_back(paths) == first
 
 
 def test_what_cannot_be_rolled_back_to(tmp_path: Path) -> None:
