@@ -52,11 +52,10 @@
     {%- if 5 * (counts[0] + counts[1]) <= counts[2] -%}
       {%- do found.update(extend_components("select node_key as node, component_key as pointer from " ~ former_labels, graph, added, removed, counts[1] | int)) -%}
       {%- do found.update({'mode': counts[0] ~ " edges new and " ~ counts[1] ~ " gone of " ~ counts[2]}) -%}
-      {%- do found.scratch.extend([added, removed]) -%}
-      {{- return(found) -}}
     {%- endif -%}
     {%- do run_query("drop table " ~ added) -%}
     {%- do run_query("drop table " ~ removed) -%}
+    {%- if found -%}{{ return(found) }}{%- endif -%}
   {%- endif -%}
   {%- set solved = contract_graph(graph) -%}
   {{- return({
@@ -79,10 +78,10 @@
 {# Labels of a graph whose former labels are known: new edges are contracted onto the components that exist; components that lost
    an edge are taken apart and solved from their own edges. `labels_sql` gives (node, pointer). Returns {labels, scratch, rounds}
    and the tables that rewrite_labels reads. Whatever reads all labels costs more than everything else, so they are read twice
-   only: for the ends of the open edges, and when they are written anew. #}
+   only: for the ends of the edges, and when they are written anew. #}
 {% macro extend_components(labels_sql, graph, added, removed, removed_count) %}
-  {%- set touched, evidence, former, open_edges = scratch_table('touched'), scratch_table('evidence'), scratch_table('former'), scratch_table('open_edges') -%}
-  {%- set scratch = [former] -%}
+  {%- set touched, evidence, pointed, open_edges = scratch_table('touched'), scratch_table('evidence'), scratch_table('pointed'), scratch_table('open_edges') -%}
+  {%- set scratch = [pointed] -%}
   {%- set untouched, is_untouched = '', '' -%}
   {%- if removed_count > 0 -%}
     {%- do scratch.append(touched) -%}
@@ -92,18 +91,17 @@
   {%- endif -%}
   {%- set edges = evidence if removed_count > 0 else added -%}
   {%- set kept_labels = "select l.node, l.pointer from (" ~ labels_sql ~ ") as l" ~ untouched ~ is_untouched -%}
-  {#- What each end of an edge stands for: its former component, or itself where it is new or its component is taken apart. -#}
-  {%- set ends = "select node_a as node from " ~ edges ~ " union all select node_b as node from " ~ edges -%}
-  {%- do create_scratch(former, "select k.node, k.pointer from (" ~ kept_labels ~ ") as k where k.node in (" ~ ends ~ ")") -%}
+  {#- What each end of an edge stands for: its former component, or nothing where it is new or its component is taken apart. -#}
+  {%- do create_scratch(pointed,
+        "with former as (select k.node, k.pointer from (" ~ kept_labels ~ ") as k where k.node in (select node_a from " ~ edges ~ " union all select node_b from " ~ edges ~ "))"
+        ~ " select e.node_a, e.node_b, a.pointer as pointer_a, b.pointer as pointer_b from " ~ edges ~ " as e left join former as a on a.node = e.node_a left join former as b on b.node = e.node_b") -%}
   {%- do create_scratch(open_edges,
-        "select least(pointer_a, pointer_b) as node_a, greatest(pointer_a, pointer_b) as node_b from ("
-        ~ "select coalesce(a.pointer, e.node_a) as pointer_a, coalesce(b.pointer, e.node_b) as pointer_b from " ~ edges ~ " as e left join " ~ former ~ " as a on a.node = e.node_a left join " ~ former ~ " as b on b.node = e.node_b"
-        ~ ") as pointed where pointer_a <> pointer_b") -%}
+        "select least(end_a, end_b) as node_a, greatest(end_a, end_b) as node_b from (select coalesce(pointer_a, node_a) as end_a, coalesce(pointer_b, node_b) as end_b from " ~ pointed ~ ") as ends where end_a <> end_b") -%}
   {%- set solved = contract_graph(open_edges) -%}
   {%- set aliases = solved.labels -%}
-  {%- set appeared = "select distinct e.node, coalesce(a.pointer, e.node) as pointer from (" ~ ends ~ ") as e left join " ~ former ~ " as f on f.node = e.node left join " ~ aliases ~ " as a on a.node = e.node where f.node is null" -%}
-  {%- do scratch.extend([aliases] + ([evidence] if removed_count > 0 else [])) -%}
-  {%- do run_query("drop table " ~ open_edges) -%}
+  {%- set appeared = "select n.node, coalesce(a.pointer, n.node) as pointer from (select node_a as node from " ~ pointed ~ " where pointer_a is null union select node_b as node from " ~ pointed ~ " where pointer_b is null) as n left join " ~ aliases ~ " as a on a.node = n.node" -%}
+  {%- do scratch.append(aliases) -%}
+  {%- for table in [open_edges] + ([evidence] if removed_count > 0 else []) -%}{%- do run_query("drop table " ~ table) -%}{%- endfor -%}
   {{- return({
     'rounds': solved.rounds,
     'scratch': scratch,
@@ -139,10 +137,8 @@
     {{ exceptions.raise_compiler_error("The components of " ~ this.identifier ~ " did not settle in " ~ most ~ " rounds, so no customer id was changed; raise the setting identity_max_rounds.") }}
   {%- endif -%}
   {%- do run_query('drop table ' ~ scratch_table('edges_' ~ (state.rounds + 1))) -%}
-  {%- if state.left | length > 0 -%}
-    {%- set state.labels = scratch_table('settled') -%}
-    {%- do create_scratch(state.labels, settled_labels(state.left)) -%}
-  {%- endif -%}
+  {%- set settled = "(" ~ settled_labels(state.left) ~ ")" if state.left | length > 0 else none -%}
+  {%- set state.labels = settled -%}
   {%- for number in range(state.rounds, 0, -1) -%}
     {%- set pointers, labels = scratch_table('pointers_' ~ number), scratch_table('labels_' ~ number) -%}
     {%- if state.labels is none -%}
@@ -151,8 +147,7 @@
       {%- do create_scratch(labels,
             "select p.node, coalesce(l.pointer, p.pointer) as pointer from " ~ pointers ~ " as p left join " ~ state.labels ~ " as l on l.node = p.pointer"
             ~ " union all select l.node, l.pointer from " ~ state.labels ~ " as l left join " ~ pointers ~ " as p on p.node = l.node where p.node is null") -%}
-      {%- do run_query('drop table ' ~ state.labels) -%}
-      {%- do run_query('drop table ' ~ pointers) -%}
+      {%- for table in [state.labels, pointers] if table != settled -%}{%- do run_query('drop table ' ~ table) -%}{%- endfor -%}
       {%- set state.labels = labels -%}
     {%- endif -%}
   {%- endfor -%}
