@@ -355,26 +355,28 @@ def export_command(options: argparse.Namespace) -> int:
     if options.schema == "":
         raise UserError("--schema needs a name, such as perennial.")
     paths, run_id = _begin()
-    with run_lock(paths.export_lock, run_id):
-        with TerminalProgress(sys.stdout).step("export") as step:
+    with (
+        run_lock(paths.export_lock, run_id),
+        TerminalProgress(sys.stdout).step("export") as step,
+    ):
 
-            def tick(text: str) -> None:
-                step.tick(f"export    {text}")
+        def tick(text: str) -> None:
+            step.tick(f"export    {text}")
 
-            if options.what == "parquet":
-                from orchestration.serving.export_parquet import export_parquet
+        if options.what == "parquet":
+            from orchestration.serving.export_parquet import export_parquet
 
-                exported, place = export_parquet(paths, tick), str(paths.parquet / "current")
-            else:
-                from orchestration.serving.export_postgres import SCHEMA, export_postgres
+            exported, place = export_parquet(paths, tick), str(paths.parquet / "current")
+        else:
+            from orchestration.serving.export_postgres import SCHEMA, export_postgres
 
-                schema = options.schema or SCHEMA
-                dsn = os.environ.get("PERENNIAL_POSTGRES", "")
-                exported, place = export_postgres(paths, dsn, tick, schema), f"schema {schema}"
-            size = f"{exported.tables} tables" + (
-                f", {exported.rows:,} rows" if exported.is_new else ", there before"
-            )
-            step.say(f"version {exported.version} as of {exported.as_of}: {size}: {place}")
+            schema = options.schema or SCHEMA
+            dsn = os.environ.get("PERENNIAL_POSTGRES", "")
+            exported, place = export_postgres(paths, dsn, tick, schema), f"schema {schema}"
+        size = f"{exported.tables} tables" + (
+            f", {exported.rows:,} rows" if exported.is_new else ", there before"
+        )
+        step.say(f"version {exported.version} as of {exported.as_of}: {size}: {place}")
     return PUBLISHED
 
 

@@ -11,6 +11,7 @@ a connection string, so errors are told in words of our own.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
@@ -42,9 +43,11 @@ SCHEMA = "perennial"
 MARK = "Published by perennial: "
 LONGEST_NAME = 63
 ROWS_AT_ONCE = 50_000
-# Together less than the second after which a waiting reader looks for deadlocks and is ended.
-ALL_LOCKS_MS = 600
-PAUSE_SECONDS = 0.3
+# How long a try may wait for all locks, in turn: short ones slip between readers that take tables
+# in another order, long ones end a row of queries that overlap. All are shorter than the second
+# after which a waiting reader looks for deadlocks and is ended.
+WAITS_MS = (50, 50, 50, 600)
+PAUSE_SECONDS = 0.05
 SECONDS_FOR_READERS = 60.0
 CONNECT_SECONDS = 10
 TYPES = {
@@ -307,10 +310,10 @@ def _swap(
     """The new schema in the old one's place, in one transaction, when no reader is in between."""
     until = time.monotonic() + patience
     away = f"{schema}__old"
-    while True:
+    for wait in itertools.cycle(WAITS_MS):
         try:
             with connection.transaction():
-                connection.execute(f"set local lock_timeout = {ALL_LOCKS_MS}")
+                connection.execute(f"set local lock_timeout = {wait}")
                 old = connection.execute(
                     "select relname from pg_class where relkind = 'r' "
                     "and relnamespace = to_regnamespace(quote_ident(%s)) order by relname",
@@ -321,7 +324,7 @@ def _swap(
                 ).fetchone()
                 tables = ", ".join(f"{name(schema)}.{name(table)}" for (table,) in old)
                 if tables:
-                    connection.execute(f"set local statement_timeout = {ALL_LOCKS_MS}")
+                    connection.execute(f"set local statement_timeout = {wait}")
                     connection.execute(f"lock table {tables} in access exclusive mode")
                     connection.execute("set local statement_timeout = 0")
                 if is_there is not None:
