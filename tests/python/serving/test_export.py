@@ -330,7 +330,7 @@ def test_a_transaction_of_a_reader_keeps_its_version(tmp_path: Path, base: dict,
         with pytest.raises(
             NotExportedError, match="readers kept tables of the schema perennial busy"
         ):
-            export_postgres(paths, dsn, told.append, patience=0.3)
+            export_postgres(paths, dsn, told.append, patience=0.1)
         assert told[-1] == "waiting for readers of the schema perennial"
         assert reader.execute("select max(build) from perennial.other").fetchone() == (1,)
     assert schemas(base) == ["perennial", "public"]
@@ -465,6 +465,13 @@ def test_who_may_read_the_old_tables_may_read_the_new_ones(
     assert ask(reader, "select count(*) from perennial.seen") == [(3,)]
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         ask(reader, "select * from perennial.odd")
+    # What the README tells about tables that are new.
+    with psycopg.connect(**base) as connection:
+        connection.execute(
+            "alter default privileges for role tester grant select on tables to \"Bi 'tool'\""
+        )
+    export_postgres(publish(tmp_path, 2, more="create table fresh as select 7 as i;"), dsn, quiet)
+    assert ask(reader, "select i from perennial.fresh") == [(7,)]
     poor = psycopg.conninfo.make_conninfo(**reader)
     with pytest.raises(NotExportedError, match="grant it CREATE on the database"):
         export_postgres(publish(tmp_path, 3), poor, quiet, "elsewhere")
