@@ -446,6 +446,19 @@ def test_what_belongs_to_others_stays(tmp_path: Path, base: dict, dsn: str) -> N
         export_postgres(paths, dsn, quiet)
     assert ask(base, "select one from perennial.mine") == [(1,)]
     assert schemas(base) == ["perennial", "public"]
+    with psycopg.connect(**base) as connection:
+        connection.execute("drop view perennial.mine; create schema perennial__new")
+    with pytest.raises(UserError, match="the schema perennial__new of this database was not made"):
+        export_postgres(paths, dsn, quiet)
+    # As an export leaves it that was killed before the swap.
+    with psycopg.connect(**base) as connection:
+        connection.execute(
+            "comment on schema perennial__new is 'Published by perennial: version v0'"
+        )
+        connection.execute("create table perennial__new.big as select 1 as i")
+    export_postgres(paths, dsn, quiet)
+    assert version_of(base) == "v2"
+    assert schemas(base) == ["perennial", "public"]
 
 
 def test_who_may_read_the_old_tables_may_read_the_new_ones(
