@@ -54,6 +54,21 @@ exit codes:
   2  wrong use, or there is nothing to explain
 """
 
+EXPORT_EXAMPLES = """examples:
+  perennial export parquet
+  PGHOST=db.example.cn PGDATABASE=bi PGUSER=etl perennial export postgres
+  PERENNIAL_POSTGRES=postgresql://etl@db.example.cn/bi perennial export postgres --schema marts
+
+parquet writes serving/parquet/<version>/<table>.parquet and points serving/parquet/current to it.
+postgres fills a schema beside the one that is read and then swaps the two (extra `postgres`). The
+password comes from PGPASSWORD, ~/.pgpass or PERENNIAL_POSTGRES and is never shown.
+
+exit codes:
+  0  exported; readers see the live version
+  1  not exported, readers keep what they have: the server or the disk refused, another export runs
+  2  wrong use, or nothing has been published
+"""
+
 EXIT_CODES = """exit codes:
   0  done (run: published)
   1  not published: a test or the audit failed, another run is at work, the disk is full
@@ -137,6 +152,14 @@ def make_parser() -> Parser:
         "--to", metavar="VERSION", help="which one, or its beginning (default: the one before)"
     )
     rollback.add_argument("--list", action="store_true", help="show the versions that are kept")
+    export = command(
+        "export", export_command, "copy the live version into Parquet files or into PostgreSQL"
+    )
+    export.epilog = EXPORT_EXAMPLES
+    export.add_argument("what", choices=["parquet", "postgres"], help="what to copy it into")
+    export.add_argument(
+        "--schema", metavar="NAME", help="postgres: the schema to replace, default perennial"
+    )
     command("report", report_command, "draw the report from the published file")
     command("status", status_command, "show files, quarantine, last version, reconciliation")
     explain = command(
@@ -324,6 +347,38 @@ def rollback_command(options: argparse.Namespace) -> int:
             steps.roll_back(paths, options.to, step)
         with progress.step("report") as step:
             steps.report_page(paths, step)
+    return PUBLISHED
+
+
+def export_command(options: argparse.Namespace) -> int:
+    """Copy the live version for tools that cannot read DuckDB."""
+    if options.what == "parquet" and options.schema is not None:
+        raise UserError("--schema is not for `perennial export parquet`; leave it out.")
+    if options.schema == "":
+        raise UserError("--schema needs a name, such as perennial.")
+    paths, run_id = _begin()
+    with (
+        run_lock(paths.export_lock, run_id),
+        TerminalProgress(sys.stdout).step("export") as step,
+    ):
+
+        def tick(text: str) -> None:
+            step.tick(f"export    {text}")
+
+        if options.what == "parquet":
+            from orchestration.serving.export_parquet import export_parquet
+
+            exported, place = export_parquet(paths, tick), str(paths.parquet / "current")
+        else:
+            from orchestration.serving.export_postgres import SCHEMA, export_postgres
+
+            schema = options.schema or SCHEMA
+            dsn = os.environ.get("PERENNIAL_POSTGRES", "")
+            exported, place = export_postgres(paths, dsn, tick, schema), f"schema {schema}"
+        size = f"{exported.tables} tables" + (
+            f", {exported.rows:,} rows" if exported.is_new else ", there before"
+        )
+        step.say(f"version {exported.version} as of {exported.as_of}: {size}: {place}")
     return PUBLISHED
 
 

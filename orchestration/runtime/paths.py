@@ -65,12 +65,22 @@ class DataPaths:
         return self.serving / "versions"
 
     @property
+    def parquet(self) -> Path:
+        """Exported versions, a folder of Parquet files each, and the link `current`."""
+        return self.serving / "parquet"
+
+    @property
     def report(self) -> Path:
         return self.serving / "report.html"
 
     @property
     def lock(self) -> Path:
         return self.root / "run.lock"
+
+    @property
+    def export_lock(self) -> Path:
+        """Held by whoever copies the published file elsewhere: no run waits for that."""
+        return self.root / "export.lock"
 
     @property
     def run_log(self) -> Path:
