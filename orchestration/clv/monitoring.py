@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from orchestration.clv.cuts import Cut, Facts, day_number
 from orchestration.clv.fitting import Fit
 from orchestration.clv.metrics import stability_index
-from orchestration.clv.schemas import FAILED, HORIZONS
+from orchestration.clv.schemas import HORIZONS, kept_runs
 
 OK, EXCEEDED, NOT_READY, INFO = "ok", "exceeded", "not_ready", "info"
 MOST_DRIFT = 3.0
@@ -43,17 +43,11 @@ class Former:
 def read_former(folder: Path, before: date) -> Former | None:
     """The newest run in `folder` of a day earlier than `before` that has an answer, None where
     there is none."""
-    runs = []
-    for path in folder.glob("*/model_run.parquet") if folder.exists() else ():
-        # Names that begin with a dot are being written.
-        if path.parent.name[0] in "._":
-            continue
-        rows = pq.read_table(path).to_pylist()
-        if rows and rows[0]["status"] != FAILED and rows[0]["as_of_date"] < before:
-            runs.append((rows[0]["as_of_date"], str(rows[0]["fitted_at"]), path.parent, rows))
-    if not runs:
+    earlier = [run for run in kept_runs(folder) if run.as_of < before]
+    if not earlier:
         return None
-    as_of, _, run, rows = max(runs, key=lambda one: (*one[:2], one[2].name))
+    as_of, _, run = earlier[-1]
+    rows = pq.read_table(run / "model_run.parquet").to_pylist()
     parameters = {
         (row["submodel"], row["name"]): (row["value"], row["log_sd"])
         for row in pq.read_table(run / "model_parameters.parquet").to_pylist()

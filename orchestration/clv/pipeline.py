@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ from orchestration.clv.schemas import (
     MONITOR_SCHEMA,
     PREDICTION_SCHEMA,
     READINESS_SCHEMA,
+    answer_again,
+    utc_now,
     write_run,
 )
 from orchestration.clv.simulation import Intervals, intervals
@@ -100,7 +102,8 @@ def refresh(
     progress: Progress | None = None,
     subscriptions: Any = None,
 ) -> tuple[str, bool]:
-    """The run's id, and whether it was made now: the same facts and settings are answered once."""
+    """The run's id, and whether it was made now: the same facts and settings are answered once, and
+    that answer holds from now on."""
     settings = settings or ClvSettings()
     if settings.engine == PYMC:
         bayes.engine()
@@ -108,6 +111,7 @@ def refresh(
     former = read_former(folder, as_of)
     found = _identified(facts, as_of, settings, former)
     if (folder / found.model_run_id).exists():
+        answer_again(folder, found.model_run_id)
         return found.model_run_id, False
     predictions = _predict(facts, found, settings, progress or _silent, former)
     return predictions.model_run_id, write(predictions, folder)
@@ -155,9 +159,10 @@ def _identified(facts: Facts, as_of: date, settings: ClvSettings, former: Former
     statistics, code = facts.content_hash(), _code_hash()
     text = json.dumps([statistics, config, versions, code], sort_keys=True)
     name = f"{as_of.isoformat()}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    now = utc_now()
     return Run(
         name, as_of, statistics_hash=statistics, code_commit=code, versions=versions,
-        config=config, fitted_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        config=config, fitted_at=now.replace(microsecond=0), answered_at=now,
     )  # fmt: skip
 
 

@@ -11,9 +11,12 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from orchestration.landing.durable import replacing
 
 HORIZONS = (30, 90, 180, 365)
 
@@ -36,6 +39,7 @@ RUN_SCHEMA = pa.schema(
         ("status", pa.string()),
         ("is_champion", pa.bool_()),
         ("fitted_at", pa.timestamp("us")),
+        ("answered_at", pa.timestamp("us")),
     ]
 )
 PARAMETER_SCHEMA = pa.schema(
@@ -190,6 +194,48 @@ def write_run(folder: Path, model_run_id: str, tables: Mapping[str, pa.Table]) -
     return True
 
 
+class Kept(NamedTuple):
+    """A run that is in a folder and has an answer; of two of a day, the one with the later
+    `answered_at` speaks."""
+
+    as_of: date
+    answered_at: datetime
+    path: Path
+
+
+def kept_runs(folder: Path) -> list[Kept]:
+    """Those in `folder`, the one that speaks on the newest day last."""
+    found = []
+    # Names that begin with a dot are being written.
+    for path in folder.glob("[!.]*/model_run.parquet"):
+        rows = pq.read_table(path, schema=RUN_SCHEMA).slice(0, 1).to_pylist()
+        for row in rows:
+            if row["status"] != FAILED:
+                answered_at = row["answered_at"] or row["fitted_at"]
+                found.append(Kept(row["as_of_date"], answered_at, path.parent))
+    return sorted(found)
+
+
+def answer_again(folder: Path, model_run_id: str) -> None:
+    """Facts and settings are again what a run in `folder` was made from: it speaks for its day,
+    also where another one was made since."""
+    target = folder / model_run_id / "model_run.parquet"
+    runs = kept_runs(folder)
+    own = next(run for run in runs if run.path == target.parent)
+    if own == max(run for run in runs if run.as_of == own.as_of):
+        return
+    table = pq.read_table(target, schema=RUN_SCHEMA)
+    now = pa.array([utc_now()] * table.num_rows, pa.timestamp("us"))
+    at = table.schema.get_field_index("answered_at")
+    with replacing(target) as temporary:
+        pq.write_table(table.set_column(at, "answered_at", now), temporary)
+
+
+def utc_now() -> datetime:
+    """Without a zone, as the files have it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def write_failure(folder: Path, as_of: date, reason: str) -> None:
     """Say in `folder` that the models have no answer for this day, and why: a run without rows but
     one, whose status is FAILED. It takes the place of an earlier one of the day."""
@@ -201,7 +247,7 @@ def write_failure(folder: Path, as_of: date, reason: str) -> None:
         "config": json.dumps({"reason": reason}),
         "status": FAILED,
         "is_champion": False,
-        "fitted_at": datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        "fitted_at": utc_now().replace(microsecond=0),
     }
     tables = {name: schema.empty_table() for name, schema in FILES.items()}
     tables["model_run"] = pa.Table.from_pylist([row], RUN_SCHEMA)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -21,7 +21,7 @@ from orchestration.clv.fitting import Fit
 from orchestration.clv.history import history
 from orchestration.clv.monitoring import read_former
 from orchestration.clv.pipeline import Predictions, predict, refresh, write
-from orchestration.clv.schemas import FILES, HORIZONS
+from orchestration.clv.schemas import FILES, HORIZONS, kept_runs
 from orchestration.clv.scoring import ORDER_MODELS
 from orchestration.clv.simulation import draw_orders, draw_values
 from orchestration.errors import UserError
@@ -102,7 +102,7 @@ def test_same_input_same_run(
     assert again.model_run_id == run.model_run_id
     for name, table in run.tables.items():
         one, other = (
-            found.drop_columns(["fitted_at"]) if name == "model_run" else found
+            found.drop_columns(["fitted_at", "answered_at"]) if name == "model_run" else found
             for found in (table, again.tables[name])
         )
         assert one.equals(other), name
@@ -117,6 +117,28 @@ def test_same_input_same_run(
     } == before
     assert {path.stem for path in before} == set(FILES)
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".parquet"}
+
+
+def test_an_answer_of_before_holds_again(tmp_path: Path) -> None:
+    given = shop(60, 300)
+
+    def answer(as_of: date, rate: float = 0.1) -> tuple[str, bool]:
+        return refresh(*given, as_of, tmp_path, ClvSettings(annual_discount_rate=rate))
+
+    first, is_new = answer(AS_OF)
+    second, _ = answer(AS_OF, 0.2)
+    assert is_new and [run.path.name for run in kept_runs(tmp_path)] == [first, second]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+    for _ in "once", "again":
+        assert answer(AS_OF) == (first, False)
+        assert [run.path.name for run in kept_runs(tmp_path)] == [second, first]
+        after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+        assert {path for path in after if after[path] != before.get(path)} <= {
+            tmp_path / first / "model_run.parquet"
+        }
+        again, before = before, after
+    assert again == after
+    assert read_former(tmp_path, AS_OF + timedelta(days=1)).model_run_id == first
 
 
 def test_a_failed_write_leaves_nothing(run: Predictions, tmp_path: Path) -> None:
