@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from orchestration.clv.cuts import Cut, Facts, day_number
 from orchestration.clv.fitting import Fit
 from orchestration.clv.metrics import stability_index
-from orchestration.clv.schemas import HORIZONS, kept_runs
+from orchestration.clv.schemas import HORIZONS, PREDICTION, PREDICTION_SCHEMA, kept_runs
 
 OK, EXCEEDED, NOT_READY, INFO = "ok", "exceeded", "not_ready", "info"
 MOST_DRIFT = 3.0
@@ -31,7 +31,8 @@ Check = tuple[str, float | None, float | None, str]
 @dataclass(frozen=True, eq=False)
 class Former:
     """What a later run wants to know of an earlier one; `parameters` by (submodel, name) with the
-    standard error of their logs, `orders` expected by customer for `HORIZONS`."""
+    standard error of their logs, `orders` expected by customer for `HORIZONS`, without rows where
+    predictions that old are not kept."""
 
     model_run_id: str
     as_of: date
@@ -53,7 +54,9 @@ def read_former(folder: Path, before: date) -> Former | None:
         for row in pq.read_table(run / "model_parameters.parquet").to_pylist()
     }
     columns = ["customer_id", *(f"expected_orders_{days}" for days in HORIZONS)]
-    orders = pq.read_table(run / "prediction.parquet", columns=columns)
+    orders = PREDICTION_SCHEMA.empty_table().select(columns)
+    if (run / PREDICTION).exists():
+        orders = pq.read_table(run / PREDICTION, columns=columns)
     champion = next((row["submodel"] for row in rows if row["is_champion"]), None)
     return Former(rows[0]["model_run_id"], as_of, champion, parameters, orders)
 

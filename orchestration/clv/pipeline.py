@@ -50,9 +50,11 @@ from orchestration.clv.schemas import (
     HORIZONS,
     METRIC_SCHEMA,
     MONITOR_SCHEMA,
+    PREDICTION,
     PREDICTION_SCHEMA,
     READINESS_SCHEMA,
     answer_again,
+    tidy,
     utc_now,
     write_run,
 )
@@ -107,10 +109,11 @@ def refresh(
     settings = settings or ClvSettings()
     if settings.engine == PYMC:
         bayes.engine()
+    tidy(folder)
     facts = Facts(day_changes, prospects, as_of, subscriptions)
     former = read_former(folder, as_of)
     found = _identified(facts, as_of, settings, former)
-    if (folder / found.model_run_id).exists():
+    if (folder / found.model_run_id / PREDICTION).exists():
         answer_again(folder, found.model_run_id)
         return found.model_run_id, False
     predictions = _predict(facts, found, settings, progress or _silent, former)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop, subscriptions
 
-from orchestration.clv import contracts, pipeline, priors
+from orchestration.clv import contracts, pipeline, priors, schemas
 from orchestration.clv.backtest import Backtest, Choice
 from orchestration.clv.config import ClvSettings
 from orchestration.clv.cuts import Facts, day_number
@@ -139,6 +140,41 @@ def test_an_answer_of_before_holds_again(tmp_path: Path) -> None:
         again, before = before, after
     assert again == after
     assert read_former(tmp_path, AS_OF + timedelta(days=1)).model_run_id == first
+
+
+def test_a_run_is_on_disk_and_a_killed_one_is_swept(tmp_path: Path, monkeypatch) -> None:
+    given = shop(60, 300)
+    synced, sync = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda one: (synced.add(os.fstat(one).st_ino), sync(one)))
+    run, _ = refresh(*given, AS_OF, tmp_path)
+    written = [tmp_path, tmp_path / run, *(tmp_path / run).iterdir()]
+    assert len(written) == 2 + len(FILES)
+    assert {path.stat().st_ino for path in written} <= synced
+    half = tmp_path / ".2026-01-01-abc.1"
+    half.mkdir()
+    for left in (half / "model_run.parquet", tmp_path / run / ".model_run.parquet.1.tmp"):
+        left.write_text("half")
+    assert refresh(*given, AS_OF, tmp_path) == (run, False)
+    assert {*tmp_path.rglob("*")} == {*written[1:]}
+
+
+def test_predictions_of_former_runs_are_given_up(tmp_path: Path, monkeypatch) -> None:
+    given = shop(60, 300)
+    monkeypatch.setattr(schemas, "KEPT_PREDICTIONS", 2)
+    days = [AS_OF - timedelta(days=ago) for ago in (3, 2, 1, 0)]
+    runs = [refresh(*given, day, tmp_path)[0] for day in days]
+
+    def kept() -> list[bool]:
+        assert refresh(*given, AS_OF, tmp_path) == (runs[-1], False)
+        return [(tmp_path / run / schemas.PREDICTION).exists() for run in runs]
+
+    assert kept() == [False, False, True, True]
+    assert {path.stem for path in (tmp_path / runs[0]).iterdir()} == {*FILES} - {"prediction"}
+    # The former run of one is known by its small files; who is asked again answers again.
+    assert read_former(tmp_path, days[2]).orders.num_rows == 0
+    assert refresh(*given, days[1], tmp_path) == (runs[1], True)
+    assert kept() == [False, True, False, True]
+    assert {path.stem for path in (tmp_path / runs[1]).iterdir()} == {*FILES}
 
 
 def test_a_failed_write_leaves_nothing(run: Predictions, tmp_path: Path) -> None:
