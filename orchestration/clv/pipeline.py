@@ -188,10 +188,13 @@ def _predict(
     facts: Facts, run: Run, settings: ClvSettings, progress: Progress, former: Former | None
 ) -> Predictions:
     horizon = plan(facts.first_day, facts.as_of).horizon
+    # Churn is asked of everybody over the same days: those that backtests can see the end of.
+    churn_days = min(settings.churn_horizon_days, horizon)
+    settings = replace(settings, churn_horizon_days=churn_days)
     cut = facts.cut(facts.as_of, horizon)
     gates = readiness(facts, cut, settings)
     is_ready = all(is_met for *_, is_met in gates)
-    tested = _untested(horizon, settings)
+    tested = _untested(settings)
     if is_ready:
         tested = backtest(facts, settings, former.champion if former else None, progress)
         progress(_verdict(tested))
@@ -295,12 +298,10 @@ def _answered(prediction: pa.Table) -> int:
     return prediction.num_rows - prediction["expected_orders_365"].null_count
 
 
-def _untested(horizon: int, settings: ClvSettings) -> Backtest:
+def _untested(settings: ClvSettings) -> Backtest:
     name = PROBABILITY_MODELS[0]
-    return Backtest(
-        plan(None, 0), Choice(name, "no_backtest"), name, name,
-        min(settings.churn_horizon_days, horizon),
-    )  # fmt: skip
+    choice = Choice(name, "no_backtest")
+    return Backtest(plan(None, 0), choice, name, name, settings.churn_horizon_days)
 
 
 def _usable(fitted: Fitted, base: str) -> str | None:

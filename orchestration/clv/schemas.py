@@ -211,8 +211,7 @@ def kept_runs(folder: Path) -> list[Kept]:
     found = []
     # Names that begin with a dot are being written.
     for path in folder.glob("[!.]*/model_run.parquet"):
-        rows = pq.read_table(path, schema=RUN_SCHEMA).slice(0, 1).to_pylist()
-        for row in rows:
+        for row in pq.read_table(path, schema=RUN_SCHEMA).slice(0, 1).to_pylist():
             if row["status"] != FAILED:
                 answered_at = row["answered_at"] or datetime.min
                 found.append(Kept(row["as_of_date"], answered_at, path.parent))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from datetime import date, timedelta
@@ -406,6 +407,27 @@ def test_renewals_are_backtested(subscribers: Predictions) -> None:
     assert {row["model_name"] for row in deciles} == names
     checks = {row["check_name"]: row for row in subscribers.tables["monitor"].to_pylist()}
     assert checks["contract_bias"]["status"] == "ok"
+
+
+def test_churn_is_asked_over_the_same_days_of_everybody() -> None:
+    """Eight months of history end 90 days of a backtest, so that churn is asked 90 days ahead."""
+    given, people = shop(100, 240)
+    rng = np.random.default_rng(4)
+    rows = [
+        (f"r{number}", came - day, came - day, 1, 50, 20)
+        for number, came in enumerate(rng.integers(1, 240, 200))
+        for day in range(0, min(int(came), 30 * int(rng.geometric(0.15))), 30)
+    ]
+    signed = [(who, "search", 240, "contractual") for who in sorted({row[0] for row in rows})]
+    both = pa.concat_tables([given, changes(rows)]), pa.concat_tables([people, prospects(signed)])
+    found = predict(*both, AS_OF, PLAIN)
+    config = json.loads(found.tables["model_run"]["config"][0].as_py())
+    assert config["churn_days"] == 90
+    asked = predict(*both, AS_OF, replace(PLAIN, churn_horizon_days=90))
+    for basis in ("segment_prior", "contractual"):
+        ours, theirs = columns(found, basis), columns(asked, basis)
+        assert len(ours["customer_id"]) >= 100
+        assert ours["churn_probability"].tolist() == theirs["churn_probability"].tolist(), basis
 
 
 def test_a_late_renewal_is_not_one_that_was_missed() -> None:
