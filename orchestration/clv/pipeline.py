@@ -30,7 +30,6 @@ from orchestration.clv.forecasts import (
     PROBABILITY_MODELS,
     RULES_OF_THUMB,
     Fitted,
-    Forecast,
     Scores,
     candidate,
     fit_models,
@@ -404,9 +403,7 @@ def _of_champion(
         return scores, each
     earlier, then = given
     orders, value = learning.boosted(earlier, then.orders, then.value, cut, settings.seed)
-    said = Forecast(orders, usual.p_order, value)
-    if champion == BLEND:
-        said = blended(usual, orders, value)
+    said = blended(usual, orders, value) if champion == BLEND else usual.said_by(orders, value)
     factor = said.orders / np.maximum(usual.orders, 1e-12)
     return scores.grown(factor), np.divide(
         said.value, said.orders, out=np.zeros(len(cut)), where=said.orders > 0

@@ -600,6 +600,11 @@ def test_any_champion_answers_all_horizons(
     orders = buyers["expected_orders_365"].astype(float)
     assert (orders >= 0).all() and np.isfinite(buyers["expected_margin_30"].astype(float)).all()
     assert np.corrcoef(orders, others["expected_orders_365"].astype(float))[0, 1] > 0.5
+    likely = {days: buyers[f"p_order_{days}"].astype(float) for days in HORIZONS}
+    for days, some in likely.items():
+        assert (some <= buyers[f"expected_orders_{days}"].astype(float) + 1e-9).all(), days
+    soon = [day is not None for day in buyers["expected_next_order_on"]]
+    assert soon == (likely[365] >= 0.5).tolist()
     if champion == "mean_rate":
         total = buyers["frequency"] + 1
         rate = total / np.maximum(buyers["tenure_days"], 30)
