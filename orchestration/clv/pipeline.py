@@ -21,7 +21,7 @@ import pyarrow as pa
 from orchestration.clv import bayes, gamma_gamma, learning, monitoring, priors
 from orchestration.clv import contracts as renewals
 from orchestration.clv.backtest import Backtest, Choice, backtest, blended, learned, plan
-from orchestration.clv.config import BY_ALIVE, BY_ORDER, PYMC, ClvSettings
+from orchestration.clv.config import PYMC, ClvSettings
 from orchestration.clv.cuts import UNKNOWN_DAY, Cut, Facts, Ints, day_of
 from orchestration.clv.fitting import OK, Fit
 from orchestration.clv.forecasts import (
@@ -62,6 +62,7 @@ from orchestration.clv.tables import Run, to_tables
 
 MODEL, SEGMENT, CHANNEL = "model", "segment_prior", "channel_prior"
 CONTRACTUAL, INSUFFICIENT = "contractual", "insufficient_history"
+BY_ORDER = "p_order"
 SEGMENT_NAME, CHANNEL_NAME = "segment_rate", "first_order_hazard"
 # With less than this even a group's rate would be a guess.
 _LEAST_BUYERS, _LEAST_DAYS = 10, 30
@@ -90,7 +91,7 @@ class _Part:
     each: Array
     rate: Array | float | None
     churn: Array | None = None
-    rule: Array | None = None
+    rule: str | None = None
     spread: Intervals | None = None
 
 
@@ -320,11 +321,8 @@ def _contracts(facts: Facts, settings: ClvSettings) -> tuple[Cut, renewals.Contr
     cut = facts.cut(facts.as_of, contractual=True)
     if not len(cut):
         return None
-    found = renewals.contracts(
-        cut, settings.contract_period_days, settings.churn_horizon_days,
-        settings.annual_discount_rate,
-    )  # fmt: skip
-    return cut, found
+    rate = settings.annual_discount_rate
+    return cut, renewals.contracts(cut, settings.churn_horizon_days, rate)
 
 
 def _contract_parts(
@@ -343,7 +341,7 @@ def _contract_parts(
     rate, each = margin_rate(value, cut), value_per_order(value, cut)
     yield _Part(
         cut.k, CONTRACTUAL, found.fit.submodel, found.scores, each, rate and rate[1],
-        renewed.calibrated(found.leaves), np.full(len(cut), CONTRACTUAL),
+        renewed.calibrated(found.leaves), CONTRACTUAL,
         found.intervals(each, renewed.factor),
     )  # fmt: skip
 
@@ -368,9 +366,9 @@ def _buyer_parts(
     rate = margin_rate(fitted.value, cut)
     scores, each = _of_champion(facts, cut, fitted, champion, base, rows, each, settings)
     spread = intervals(cut, fit, fitted.value, HORIZONS[-1], settings.draws, settings.seed)
-    churn, rule = _churn(facts, cut, fitted, tested, base, scores.p_alive, settings)
+    churn = _churn(facts, cut, fitted, tested, base, settings)
     yield _Part(
-        cut.k, MODEL, champion, scores, each, rate and rate[1], churn, rule,
+        cut.k, MODEL, champion, scores, each, rate and rate[1], churn, BY_ORDER,
         spread.widened(tested.factor) if tested.factor else spread,
     )  # fmt: skip
 
@@ -416,11 +414,9 @@ def _churn(
     fitted: Fitted,
     tested: Backtest,
     base: str,
-    p_alive: Array,
     settings: ClvSettings,
-) -> tuple[Array, Array]:
-    """Churn probability and its rule, shape (customers,). P(no order) as backtests found it to
-    come true; P(not alive) cannot be seen and stays as it is, NaN where churn is not identified."""
+) -> Array:
+    """P(no order) as backtests found it to come true, shape (customers,)."""
     days = tested.churn_days
     likely = None
     if tested.churn not in PROBABILITY_MODELS:
@@ -435,9 +431,7 @@ def _churn(
         likely = p_order(fitted.orders[base], cut.statistics, days)[cut.row]
     if tested.curve is not None:
         likely = np.interp(likely, *tested.curve)
-    rules = np.array([settings.churn_rule(name) for name in facts.business_types])
-    rule = rules[facts.business_type[cut.k]]
-    return np.where(rule == BY_ALIVE, 1 - p_alive, 1 - likely), rule
+    return 1 - likely
 
 
 def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) -> Iterable[_Part]:
@@ -449,7 +443,7 @@ def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) ->
     yield _Part(
         cut.k, SEGMENT, SEGMENT_NAME, rate_scores(rate, settings.annual_discount_rate),
         value_per_order(value, cut), margin and margin[1],
-        np.exp(-rate * settings.churn_horizon_days), np.full(len(cut), BY_ORDER),
+        np.exp(-rate * settings.churn_horizon_days), BY_ORDER,
     )  # fmt: skip
 
 

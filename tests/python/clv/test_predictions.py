@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from checkout import PROJECT
 from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop, subscriptions
 
 from orchestration.clv import contracts, pipeline, priors, schemas
@@ -26,7 +28,6 @@ from orchestration.clv.pipeline import Predictions, predict, refresh, write
 from orchestration.clv.schemas import FILES, HORIZONS, kept_runs
 from orchestration.clv.scoring import ORDER_MODELS
 from orchestration.clv.simulation import draw_orders, draw_values
-from orchestration.errors import UserError
 
 PLAIN = ClvSettings(use_learning=False)
 
@@ -255,26 +256,15 @@ def test_no_repeat_business_is_said_and_next_to_nothing() -> None:
     assert buyers["expected_revenue_365"].max() < 0.1
 
 
-def test_churn_that_cannot_be_told_is_missing() -> None:
+def test_leaving_that_cannot_be_told_is_missing() -> None:
     given, people = shop(900, 800, death=(500.0, 1e8))
-    found = predict(
-        given, people, AS_OF, ClvSettings(use_learning=False, churn_rules={"*": "p_alive"})
-    )
+    found = predict(given, people, AS_OF, PLAIN)
     assert "no_churn_identified" in statuses(found).values()
     buyers = columns(found, "model")
-    assert set(buyers["p_alive"]) == {None} == set(buyers["churn_probability"])
+    assert set(buyers["p_alive"]) == {None}
+    # That nobody orders can be told all the same.
+    assert ((buyers["churn_probability"] > 0) & (buyers["churn_probability"] < 1)).all()
     assert (buyers["expected_orders_365"] > 0).all()
-
-
-def test_churn_follows_the_business_s_rule(
-    run: Predictions, whole: tuple[pa.Table, pa.Table]
-) -> None:
-    rules = ClvSettings(use_learning=False, churn_rules={"*": "p_order", "ecommerce": "p_alive"})
-    found = columns(predict(*whole, AS_OF, rules), "model")
-    assert set(found["churn_rule"]) == {"p_alive"}
-    assert found["churn_probability"] == pytest.approx(1 - found["p_alive"].astype(float))
-    with pytest.raises(UserError, match="churn rule"):
-        ClvSettings(churn_rules={"*": "guess"})
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +305,17 @@ def test_contracts_are_renewals(subscribers: Predictions) -> None:
     low, middle, high = (buyers[f"{end}_365"][~gone] for end in ("p05", "p50", "p95"))
     assert (low <= middle).all() and (middle <= high).all()
     assert (high >= buyers["discounted_margin_365"][~gone]).all()
+
+
+def test_every_documented_rule_of_churn_occurs(run: Predictions, subscribers: Predictions) -> None:
+    text = (PROJECT / "models/docs/value.md").read_text()
+    told = re.search(r"docs churn_rule %}\n[^:]*: (.*?)\.", text, re.DOTALL)[1]
+    found = {
+        rule
+        for one in (run, subscribers)
+        for rule in one.tables["prediction"]["churn_rule"].unique().to_pylist()
+    }
+    assert {rule.split(",")[0] for rule in told.split("; ")} == found - {None}
 
 
 def test_subscriptions_are_renewals_where_no_orders_say_so() -> None:
