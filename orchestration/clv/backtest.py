@@ -7,7 +7,7 @@ Nothing is rescaled by the error found: that made the next period worse as often
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,7 @@ def backtest(
         none = Plan(planned.horizon, ())
         base = PROBABILITY_MODELS[0]
         return Backtest(none, Choice(base, "no_backtest"), base, base, churn_days)
+    origins = [_as_shown(one, _base(origins, BOOSTED)) for one in origins]
     choice = champion(origins, former, settings.bias_limit)
     base = _base(origins, choice.name)
     churn = _least_brier(origins, base)
@@ -196,7 +197,7 @@ def learned(facts: Facts, cut: Cut, days: int, settings: ClvSettings) -> tuple[C
 
 def blended(one: Forecast, orders: Array, value: Array) -> Forecast:
     """Half of each."""
-    return Forecast((one.orders + orders) / 2, one.p_order, (one.value + value) / 2)
+    return one.said_by((one.orders + orders) / 2, (one.value + value) / 2)
 
 
 def _origin(
@@ -230,6 +231,14 @@ def _origin(
         bought = (then.orders > 0).astype(float)
         churn |= learning.purchase_probabilities(earlier, bought, cut, settings.seed)
     return Origin(cut, outcome, fitted, forecasts, churn, ordered)
+
+
+def _as_shown(one: Origin, base: str) -> Origin:
+    """The learned orders with the P(an order) that the run shows beside them, from the base."""
+    said, usual = one.forecasts.get(BOOSTED), one.forecasts.get(base)
+    if said is None or usual is None:
+        return one
+    return replace(one, forecasts=one.forecasts | {BOOSTED: usual.said_by(said.orders, said.value)})
 
 
 def _mae(one: Origin, name: str) -> float:

@@ -77,13 +77,12 @@ class LookBack:
 
 def contracts(
     cut: Cut,
-    period_days: int | None,
     churn_days: int,
     annual_discount_rate: float,
     horizons: Sequence[int] = HORIZONS,
 ) -> Contracts:
     """Renewals ahead of each customer; without scores where the model has no answer."""
-    period = period_days or usual_period(cut)
+    period = usual_period(cut)
     if period is None:
         return Contracts(Fit(sbg.NAME, TOO_FEW_PERIODS, float(len(cut))), None)
     left = _left(cut, period)
@@ -123,7 +122,7 @@ def _origin(
 ) -> tuple[Origin, Intervals] | None:
     cut = facts.cut(on, days, contractual=True)
     rate = settings.annual_discount_rate
-    found = contracts(cut, settings.contract_period_days, churn_days, rate, (days,))
+    found = contracts(cut, churn_days, rate, (days,))
     if found.period_days is None or found.scores is None:
         return None
     period, left = found.period_days, _left(cut, found.period_days)

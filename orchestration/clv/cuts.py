@@ -30,8 +30,7 @@ CHANGE_COLUMNS = (
     "customer_id", "order_day_on", "known_on", "order_delta", "net_sales_delta", "margin_delta",
 )  # fmt: skip
 PROSPECT_COLUMNS = (
-    "customer_id", "acquisition_channel", "first_seen_on", "registered_on", "business_type",
-    "relationship_type",
+    "customer_id", "acquisition_channel", "first_seen_on", "registered_on", "relationship_type",
 )  # fmt: skip
 SUBSCRIPTION_COLUMNS = (
     "customer_id", "status", "start_on", "trial_end_at", "current_period_end_at", "cancelled_at",
@@ -243,7 +242,6 @@ class Facts:
                 coalesce(
                     coalesce(first_seen_on, registered_on) - date '1970-01-01', {UNKNOWN_DAY}
                 ) as seen,
-                coalesce(business_type, '*') as business_type,
                 coalesce(relationship_type = 'contractual', false) as is_contractual
             from person
             left join given_prospect using (customer_id)
@@ -255,7 +253,6 @@ class Facts:
             raise UserError("prospects has a customer twice; give it one row per customer.")
         self.seen: Ints = people["seen"].to_numpy().astype(np.int64)
         self.channels, self.channel = _codes(people["channel"])
-        self.business_types, self.business_type = _codes(people["business_type"])
         self.is_contractual = people["is_contractual"].to_numpy(zero_copy_only=False).astype(bool)
 
     def content_hash(self) -> str:

@@ -25,6 +25,7 @@ SIMPLEST_FIRST = (*RULES_OF_THUMB, *PROBABILITY_MODELS, BOOSTED, BLEND)
 # A first order yesterday says nothing about a rate.
 _LEAST_TENURE = 30
 _BATCH = 100_000
+_NONE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,10 @@ class Forecast:
     orders: Array
     p_order: Array
     value: Array
+
+    def said_by(self, orders: Array, value: Array) -> Forecast:
+        """Another's orders and value, and the P(an order) that goes with so many."""
+        return Forecast(orders, grown_p_order(self.p_order, self.orders, orders), value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +61,12 @@ class Scores:
         )  # fmt: skip
 
     def grown(self, factor: Array) -> Scores:
-        """So many times the orders; P(an order) stays."""
+        """So many times the orders, as likely and as soon as goes with that."""
+        orders = self.orders * factor
+        likely = grown_p_order(self.p_order, self.orders, orders)
         return Scores(
-            self.orders * factor, self.discounted * factor, self.p_order, self.p_alive,
-            self.next_days,
-        )  # fmt: skip
+            orders, self.discounted * factor, likely, self.p_alive, half_have_ordered(likely)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +132,29 @@ def candidate(name: str, fitted: Fitted, cut: Cut, days: int, each: Array) -> Fo
 def p_order(fit: Fit, rows: History, days: int) -> Array:
     """P(an order within `days`) of each of `rows`."""
     return ORDER_MODELS[fit.submodel].p_order(fit.parameters, rows, days)
+
+
+def grown_p_order(likely: Array, usual: Array, orders: Array) -> Array:
+    """P(an order) that goes with `orders` as `likely` does with `usual`: twice the orders square
+    the chance of none. It is never above the expected orders themselves."""
+    factor = orders / np.maximum(usual, _NONE)
+    none = np.log1p(-np.minimum(likely, 1 - _NONE))
+    return np.minimum(-np.expm1(none * factor), orders)
+
+
+def half_have_ordered(likely: Array) -> Array:
+    """Days until P(an order) is a half, from that within each of `HORIZONS`, shape (horizons,
+    customers); NaN where it takes longer. Orders come evenly between two horizons."""
+    days = np.array([0, *HORIZONS], float)
+    # The chance of none is a half where this is 1.
+    likely = np.vstack([np.zeros(likely.shape[1]), np.minimum(likely, 1 - _NONE)])
+    gone = -np.log2(1 - likely)
+    found = np.full(likely.shape[1], np.nan)
+    for at in range(len(HORIZONS)):
+        some = (gone[at] < 1) & (gone[at + 1] >= 1)
+        share = (1 - gone[at, some]) / (gone[at + 1, some] - gone[at, some])
+        found[some] = days[at] + share * (days[at + 1] - days[at])
+    return found
 
 
 def rates(name: str, cut: Cut) -> tuple[Array, Array]:

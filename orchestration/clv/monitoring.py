@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from orchestration.clv.cuts import Cut, Facts, day_number
 from orchestration.clv.fitting import Fit
 from orchestration.clv.metrics import stability_index
-from orchestration.clv.schemas import FAILED, HORIZONS
+from orchestration.clv.schemas import HORIZONS, PREDICTION, PREDICTION_SCHEMA, kept_runs
 
 OK, EXCEEDED, NOT_READY, INFO = "ok", "exceeded", "not_ready", "info"
 MOST_DRIFT = 3.0
@@ -31,7 +31,8 @@ Check = tuple[str, float | None, float | None, str]
 @dataclass(frozen=True, eq=False)
 class Former:
     """What a later run wants to know of an earlier one; `parameters` by (submodel, name) with the
-    standard error of their logs, `orders` expected by customer for `HORIZONS`."""
+    standard error of their logs, `orders` expected by customer for `HORIZONS`, without rows where
+    predictions that old are not kept."""
 
     model_run_id: str
     as_of: date
@@ -43,23 +44,19 @@ class Former:
 def read_former(folder: Path, before: date) -> Former | None:
     """The newest run in `folder` of a day earlier than `before` that has an answer, None where
     there is none."""
-    runs = []
-    for path in folder.glob("*/model_run.parquet") if folder.exists() else ():
-        # Names that begin with a dot are being written.
-        if path.parent.name[0] in "._":
-            continue
-        rows = pq.read_table(path).to_pylist()
-        if rows and rows[0]["status"] != FAILED and rows[0]["as_of_date"] < before:
-            runs.append((rows[0]["as_of_date"], str(rows[0]["fitted_at"]), path.parent, rows))
-    if not runs:
+    earlier = [run for run in kept_runs(folder) if run.as_of < before]
+    if not earlier:
         return None
-    as_of, _, run, rows = max(runs, key=lambda one: (*one[:2], one[2].name))
+    as_of, _, run = earlier[-1]
+    rows = pq.read_table(run / "model_run.parquet").to_pylist()
     parameters = {
         (row["submodel"], row["name"]): (row["value"], row["log_sd"])
         for row in pq.read_table(run / "model_parameters.parquet").to_pylist()
     }
     columns = ["customer_id", *(f"expected_orders_{days}" for days in HORIZONS)]
-    orders = pq.read_table(run / "prediction.parquet", columns=columns)
+    orders = PREDICTION_SCHEMA.empty_table().select(columns)
+    if (run / PREDICTION).exists():
+        orders = pq.read_table(run / PREDICTION, columns=columns)
     champion = next((row["submodel"] for row in rows if row["is_champion"]), None)
     return Former(rows[0]["model_run_id"], as_of, champion, parameters, orders)
 

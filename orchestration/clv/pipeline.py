@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import pyarrow as pa
 from orchestration.clv import bayes, gamma_gamma, learning, monitoring, priors
 from orchestration.clv import contracts as renewals
 from orchestration.clv.backtest import Backtest, Choice, backtest, blended, learned, plan
-from orchestration.clv.config import BY_ALIVE, BY_ORDER, PYMC, ClvSettings
+from orchestration.clv.config import PYMC, ClvSettings
 from orchestration.clv.cuts import UNKNOWN_DAY, Cut, Facts, Ints, day_of
 from orchestration.clv.fitting import OK, Fit
 from orchestration.clv.forecasts import (
@@ -30,7 +30,6 @@ from orchestration.clv.forecasts import (
     PROBABILITY_MODELS,
     RULES_OF_THUMB,
     Fitted,
-    Forecast,
     Scores,
     candidate,
     fit_models,
@@ -50,8 +49,12 @@ from orchestration.clv.schemas import (
     HORIZONS,
     METRIC_SCHEMA,
     MONITOR_SCHEMA,
+    PREDICTION,
     PREDICTION_SCHEMA,
     READINESS_SCHEMA,
+    answer_again,
+    tidy,
+    utc_now,
     write_run,
 )
 from orchestration.clv.simulation import Intervals, intervals
@@ -59,6 +62,7 @@ from orchestration.clv.tables import Run, to_tables
 
 MODEL, SEGMENT, CHANNEL = "model", "segment_prior", "channel_prior"
 CONTRACTUAL, INSUFFICIENT = "contractual", "insufficient_history"
+BY_ORDER = "p_order"
 SEGMENT_NAME, CHANNEL_NAME = "segment_rate", "first_order_hazard"
 # With less than this even a group's rate would be a guess.
 _LEAST_BUYERS, _LEAST_DAYS = 10, 30
@@ -87,7 +91,7 @@ class _Part:
     each: Array
     rate: Array | float | None
     churn: Array | None = None
-    rule: Array | None = None
+    rule: str | None = None
     spread: Intervals | None = None
 
 
@@ -100,14 +104,17 @@ def refresh(
     progress: Progress | None = None,
     subscriptions: Any = None,
 ) -> tuple[str, bool]:
-    """The run's id, and whether it was made now: the same facts and settings are answered once."""
+    """The run's id, and whether it was made now: the same facts and settings are answered once, and
+    that answer holds from now on."""
     settings = settings or ClvSettings()
     if settings.engine == PYMC:
         bayes.engine()
+    tidy(folder)
     facts = Facts(day_changes, prospects, as_of, subscriptions)
     former = read_former(folder, as_of)
     found = _identified(facts, as_of, settings, former)
-    if (folder / found.model_run_id).exists():
+    if (folder / found.model_run_id / PREDICTION).exists():
+        answer_again(folder, found.model_run_id)
         return found.model_run_id, False
     predictions = _predict(facts, found, settings, progress or _silent, former)
     return predictions.model_run_id, write(predictions, folder)
@@ -155,9 +162,10 @@ def _identified(facts: Facts, as_of: date, settings: ClvSettings, former: Former
     statistics, code = facts.content_hash(), _code_hash()
     text = json.dumps([statistics, config, versions, code], sort_keys=True)
     name = f"{as_of.isoformat()}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    now = utc_now()
     return Run(
         name, as_of, statistics_hash=statistics, code_commit=code, versions=versions,
-        config=config, fitted_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        config=config, fitted_at=now.replace(microsecond=0), answered_at=now,
     )  # fmt: skip
 
 
@@ -180,10 +188,13 @@ def _predict(
     facts: Facts, run: Run, settings: ClvSettings, progress: Progress, former: Former | None
 ) -> Predictions:
     horizon = plan(facts.first_day, facts.as_of).horizon
+    # Churn is asked of everybody over the same days: those that backtests can see the end of.
+    churn_days = min(settings.churn_horizon_days, horizon)
+    settings = replace(settings, churn_horizon_days=churn_days)
     cut = facts.cut(facts.as_of, horizon)
     gates = readiness(facts, cut, settings)
     is_ready = all(is_met for *_, is_met in gates)
-    tested = _untested(horizon, settings)
+    tested = _untested(settings)
     if is_ready:
         tested = backtest(facts, settings, former.champion if former else None, progress)
         progress(_verdict(tested))
@@ -287,12 +298,10 @@ def _answered(prediction: pa.Table) -> int:
     return prediction.num_rows - prediction["expected_orders_365"].null_count
 
 
-def _untested(horizon: int, settings: ClvSettings) -> Backtest:
+def _untested(settings: ClvSettings) -> Backtest:
     name = PROBABILITY_MODELS[0]
-    return Backtest(
-        plan(None, 0), Choice(name, "no_backtest"), name, name,
-        min(settings.churn_horizon_days, horizon),
-    )  # fmt: skip
+    choice = Choice(name, "no_backtest")
+    return Backtest(plan(None, 0), choice, name, name, settings.churn_horizon_days)
 
 
 def _usable(fitted: Fitted, base: str) -> str | None:
@@ -312,11 +321,8 @@ def _contracts(facts: Facts, settings: ClvSettings) -> tuple[Cut, renewals.Contr
     cut = facts.cut(facts.as_of, contractual=True)
     if not len(cut):
         return None
-    found = renewals.contracts(
-        cut, settings.contract_period_days, settings.churn_horizon_days,
-        settings.annual_discount_rate,
-    )  # fmt: skip
-    return cut, found
+    rate = settings.annual_discount_rate
+    return cut, renewals.contracts(cut, settings.churn_horizon_days, rate)
 
 
 def _contract_parts(
@@ -335,7 +341,7 @@ def _contract_parts(
     rate, each = margin_rate(value, cut), value_per_order(value, cut)
     yield _Part(
         cut.k, CONTRACTUAL, found.fit.submodel, found.scores, each, rate and rate[1],
-        renewed.calibrated(found.leaves), np.full(len(cut), CONTRACTUAL),
+        renewed.calibrated(found.leaves), CONTRACTUAL,
         found.intervals(each, renewed.factor),
     )  # fmt: skip
 
@@ -360,9 +366,9 @@ def _buyer_parts(
     rate = margin_rate(fitted.value, cut)
     scores, each = _of_champion(facts, cut, fitted, champion, base, rows, each, settings)
     spread = intervals(cut, fit, fitted.value, HORIZONS[-1], settings.draws, settings.seed)
-    churn, rule = _churn(facts, cut, fitted, tested, base, scores.p_alive, settings)
+    churn = _churn(facts, cut, fitted, tested, base, settings)
     yield _Part(
-        cut.k, MODEL, champion, scores, each, rate and rate[1], churn, rule,
+        cut.k, MODEL, champion, scores, each, rate and rate[1], churn, BY_ORDER,
         spread.widened(tested.factor) if tested.factor else spread,
     )  # fmt: skip
 
@@ -395,9 +401,7 @@ def _of_champion(
         return scores, each
     earlier, then = given
     orders, value = learning.boosted(earlier, then.orders, then.value, cut, settings.seed)
-    said = Forecast(orders, usual.p_order, value)
-    if champion == BLEND:
-        said = blended(usual, orders, value)
+    said = blended(usual, orders, value) if champion == BLEND else usual.said_by(orders, value)
     factor = said.orders / np.maximum(usual.orders, 1e-12)
     return scores.grown(factor), np.divide(
         said.value, said.orders, out=np.zeros(len(cut)), where=said.orders > 0
@@ -410,11 +414,9 @@ def _churn(
     fitted: Fitted,
     tested: Backtest,
     base: str,
-    p_alive: Array,
     settings: ClvSettings,
-) -> tuple[Array, Array]:
-    """Churn probability and its rule, shape (customers,). P(no order) as backtests found it to
-    come true; P(not alive) cannot be seen and stays as it is, NaN where churn is not identified."""
+) -> Array:
+    """P(no order) as backtests found it to come true, shape (customers,)."""
     days = tested.churn_days
     likely = None
     if tested.churn not in PROBABILITY_MODELS:
@@ -429,9 +431,7 @@ def _churn(
         likely = p_order(fitted.orders[base], cut.statistics, days)[cut.row]
     if tested.curve is not None:
         likely = np.interp(likely, *tested.curve)
-    rules = np.array([settings.churn_rule(name) for name in facts.business_types])
-    rule = rules[facts.business_type[cut.k]]
-    return np.where(rule == BY_ALIVE, 1 - p_alive, 1 - likely), rule
+    return 1 - likely
 
 
 def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) -> Iterable[_Part]:
@@ -443,7 +443,7 @@ def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) ->
     yield _Part(
         cut.k, SEGMENT, SEGMENT_NAME, rate_scores(rate, settings.annual_discount_rate),
         value_per_order(value, cut), margin and margin[1],
-        np.exp(-rate * settings.churn_horizon_days), np.full(len(cut), BY_ORDER),
+        np.exp(-rate * settings.churn_horizon_days), BY_ORDER,
     )  # fmt: skip
 
 

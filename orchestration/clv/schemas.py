@@ -1,4 +1,4 @@
-"""Files of a model run: their columns, their folder, and how they are written.
+"""Files of a model run: their columns, their folder, how they are written and how long they stay.
 
 Light on purpose: the landing step writes the files of zero rows, and must not load SciPy for it.
 """
@@ -11,9 +11,12 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from orchestration.landing.durable import remove_leftovers, replacing, sync_dir
 
 HORIZONS = (30, 90, 180, 365)
 
@@ -36,6 +39,7 @@ RUN_SCHEMA = pa.schema(
         ("status", pa.string()),
         ("is_champion", pa.bool_()),
         ("fitted_at", pa.timestamp("us")),
+        ("answered_at", pa.timestamp("us")),
     ]
 )
 PARAMETER_SCHEMA = pa.schema(
@@ -157,37 +161,91 @@ FILES: dict[str, pa.Schema] = {
     "monitor": MONITOR_SCHEMA,
 }
 EMPTY, FAILED = "_empty", "failed"
+PREDICTION = "prediction.parquet"
+# The small files of a run stay: the history of champions and errors is drawn from them.
+KEPT_PREDICTIONS = 10
 
 
 def write_empty(folder: Path) -> None:
     """Files of zero rows under `folder`/_empty, so that whoever reads `folder` finds types even
     before the first run. Files that are right already are left alone."""
-    target = folder / EMPTY
-    target.mkdir(parents=True, exist_ok=True)
     for name, schema in FILES.items():
-        path = target / f"{name}.parquet"
+        path = folder / EMPTY / f"{name}.parquet"
         if not path.exists() or not pq.read_schema(path).equals(schema):
-            temporary = path.with_name(f".{name}.{os.getpid()}")
-            pq.write_table(schema.empty_table(), temporary)
-            temporary.replace(path)
+            with replacing(path) as temporary:
+                pq.write_table(schema.empty_table(), temporary)
 
 
 def write_run(folder: Path, model_run_id: str, tables: Mapping[str, pa.Table]) -> bool:
-    """One Parquet file each of `tables` in `folder`/`model_run_id`, all or none; False where that
-    run is there already."""
+    """One Parquet file each of `tables` in `folder`/`model_run_id`, all or none, whenever the power
+    fails; False where that run is there already, with its predictions."""
     target = folder / model_run_id
-    if target.exists():
+    if (target / PREDICTION).exists():
         return False
     temporary = folder / f".{model_run_id}.{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         for name, schema in FILES.items():
-            pq.write_table(tables[name].cast(schema), temporary / f"{name}.parquet")
+            with replacing(temporary / f"{name}.parquet") as path:
+                pq.write_table(tables[name].cast(schema), path)
+        shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
+        sync_dir(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return True
+
+
+class Kept(NamedTuple):
+    """A run that is in a folder and has, or had, an answer; of two of a day, the one with the later
+    `answered_at` speaks."""
+
+    as_of: date
+    answered_at: datetime
+    path: Path
+
+
+def kept_runs(folder: Path) -> list[Kept]:
+    """Those in `folder`, the one that speaks on the newest day last."""
+    found = []
+    # Names that begin with a dot are being written.
+    for path in folder.glob("[!.]*/model_run.parquet"):
+        for row in pq.read_table(path, schema=RUN_SCHEMA).slice(0, 1).to_pylist():
+            if row["status"] != FAILED:
+                answered_at = row["answered_at"] or datetime.min
+                found.append(Kept(row["as_of_date"], answered_at, path.parent))
+    return sorted(found)
+
+
+def answer_again(folder: Path, model_run_id: str) -> None:
+    """Facts and settings are again what a run in `folder` was made from: it speaks for its day,
+    also where another one was made since."""
+    target = folder / model_run_id / "model_run.parquet"
+    runs = kept_runs(folder)
+    own = next(run for run in runs if run.path == target.parent)
+    if own == max(run for run in runs if run.as_of == own.as_of):
+        return
+    table = pq.read_table(target, schema=RUN_SCHEMA)
+    now = pa.array([utc_now()] * table.num_rows, pa.timestamp("us"))
+    at = table.schema.get_field_index("answered_at")
+    with replacing(target) as temporary:
+        pq.write_table(table.set_column(at, "answered_at", now), temporary)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a killed run left in `folder`, and predictions but the last that were said."""
+    for path in folder.glob(".*"):
+        shutil.rmtree(path, ignore_errors=True)
+    remove_leftovers(folder)
+    runs = sorted(kept_runs(folder), key=lambda run: run.answered_at)
+    for run in runs[:-KEPT_PREDICTIONS]:
+        (run.path / PREDICTION).unlink(missing_ok=True)
+
+
+def utc_now() -> datetime:
+    """Without a zone, as the files have it."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def write_failure(folder: Path, as_of: date, reason: str) -> None:
@@ -201,7 +259,7 @@ def write_failure(folder: Path, as_of: date, reason: str) -> None:
         "config": json.dumps({"reason": reason}),
         "status": FAILED,
         "is_champion": False,
-        "fitted_at": datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        "fitted_at": utc_now().replace(microsecond=0),
     }
     tables = {name: schema.empty_table() for name, schema in FILES.items()}
     tables["model_run"] = pa.Table.from_pylist([row], RUN_SCHEMA)

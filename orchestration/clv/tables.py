@@ -34,7 +34,8 @@ class Run:
     """What the fits of one run have in common.
 
     `statistics_hash` is of the rows that were fitted, `scope` the business line or market, `config`
-    and `versions` whatever the engine wants remembered (its priors, its libraries), JSON-able.
+    and `versions` whatever the engine wants remembered (its priors, its libraries), JSON-able,
+    `answered_at` when the run last became what is said of its day (see `schemas.answer_again`).
     """
 
     model_run_id: str
@@ -48,6 +49,7 @@ class Run:
     config: Mapping[str, Any] = field(default_factory=dict)
     champion: str | None = None
     fitted_at: datetime | None = None
+    answered_at: datetime | None = None
 
 
 class Tables(NamedTuple):

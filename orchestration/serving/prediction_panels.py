@@ -493,13 +493,13 @@ def _runs(published: Published) -> list[dict[str, Any]]:
                 max(submodel) filter (where is_champion) as champion, max(config) as config,
                 string_agg(submodel || ': ' || replace(status, '_', ' '), '; ' order by submodel)
                     filter (where status <> 'ok') as problems,
-                max(is_current) as is_current, max(fitted_at) as fitted_at
+                max(is_current) as is_current, max(answered_at) as answered_at
             from {RUNS} group by model_run_id
         )
         select run, made_on, champion, config, problems, row_number() over (
-            partition by made_on order by is_current desc, fitted_at desc nulls last, run desc
+            partition by made_on order by is_current desc, answered_at desc nulls last, run desc
         ) = 1 as is_last
-        from runs order by made_on, fitted_at, run
+        from runs order by made_on, answered_at, run
         """
     )
     return [row | {"config": json.loads(row["config"] or "{}")} for row in rows]

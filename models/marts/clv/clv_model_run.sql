@@ -1,4 +1,4 @@
--- One row per run and submodel, of the runs up to as_of. A run that is as new as another counts when it was fitted later.
+-- One row per run and submodel, of the runs up to as_of. Of two runs of a day the one that answered last counts, be it the older one again.
 with
 
 as_of as (
@@ -8,7 +8,7 @@ as_of as (
 fits as (
     select
         fits.*,
-        cast(fits.as_of_date as string) || ' ' || coalesce(cast(fits.fitted_at as string), '') || ' ' || fits.model_run_id as age_text
+        cast(fits.as_of_date as string) || ' ' || coalesce(cast(fits.answered_at as string), '') || ' ' || fits.model_run_id as age_text
     from {{ source('clv', 'model_run') }} as fits
     inner join as_of on fits.as_of_date <= as_of.as_of
 ),
@@ -39,6 +39,7 @@ final as (
         cast(fits.status as string) as status,
         coalesce(fits.is_champion, false) as is_champion,
         cast(fits.fitted_at as timestamp) as fitted_at,
+        cast(fits.answered_at as timestamp) as answered_at,
         coalesce(fits.model_run_id = latest.model_run_id, false) as is_current
     from fits
     cross join latest

@@ -28,7 +28,6 @@ PROSPECTS = pa.schema(
         ("acquisition_channel", pa.string()),
         ("first_seen_on", pa.date32()),
         ("registered_on", pa.date32()),
-        ("business_type", pa.string()),
         ("relationship_type", pa.string()),
     ]
 )
@@ -66,7 +65,7 @@ def changes(rows: list[tuple]) -> pa.Table:
     )
 
 
-def prospects(rows: list[tuple], business: str = "ecommerce") -> pa.Table:
+def prospects(rows: list[tuple]) -> pa.Table:
     """(customer, channel, first seen so many days before `AS_OF`, relationship)."""
     return pa.Table.from_pylist(
         [
@@ -74,7 +73,6 @@ def prospects(rows: list[tuple], business: str = "ecommerce") -> pa.Table:
                 "customer_id": who,
                 "acquisition_channel": channel,
                 "first_seen_on": AS_OF - timedelta(days=int(seen)),
-                "business_type": business,
                 "relationship_type": relationship,
             }
             for who, channel, seen, relationship in rows

@@ -10,10 +10,19 @@ from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop
 from scipy.stats import spearmanr
 
 from orchestration.clv import learning, metrics
-from orchestration.clv.backtest import backtest, calibrated, champion, learned, plan
+from orchestration.clv.backtest import (
+    Origin,
+    _as_shown,
+    backtest,
+    blended,
+    calibrated,
+    champion,
+    learned,
+    plan,
+)
 from orchestration.clv.config import ClvSettings
 from orchestration.clv.cuts import Facts, day_number
-from orchestration.clv.forecasts import Forecast, candidate, fit_models, value_per_order
+from orchestration.clv.forecasts import Forecast, Scores, candidate, fit_models, value_per_order
 
 NOW = day_number(AS_OF)
 
@@ -195,6 +204,29 @@ def test_learned_models_are_candidates_of_long_histories() -> None:
     found = backtest(Facts(given, people, AS_OF), ClvSettings(), None)
     names = {row["model_name"] for row in found.rows}
     assert {"gradient_boosting", "blend", learning.FOREST, learning.LOGISTIC} <= names
+
+
+def test_p_of_an_order_goes_with_the_orders_of_a_learned_model() -> None:
+    """It is what a run shows: twice the orders square the chance of none, at most the orders."""
+    usual = Forecast(np.array([2.0, 0.5, 0.5]), np.array([0.6, 0.3, 0.3]), np.full(3, 9.0))
+    orders, money = np.array([0.2, 1.0, 0.0]), np.array([1.0, 8.0, 0.0])
+    said = Forecast(orders, np.full(3, 0.9), money)
+    one = Origin(None, None, None, {"mbg_nbd": usual, "gradient_boosting": said}, {}, None)
+    shown = _as_shown(one, "mbg_nbd").forecasts["gradient_boosting"]
+    assert shown.p_order == pytest.approx([1 - 0.4**0.1, 1 - 0.7**2, 0])
+    assert shown.orders is orders and shown.value is money
+    half = blended(usual, orders, money)
+    assert half.p_order == pytest.approx([1 - 0.4**0.55, 1 - 0.7**1.5, 1 - 0.7**0.5])
+    likely = np.outer([0.3, 0.5, 0.7, 0.8], np.ones(3))
+    usual = Scores(2 * likely, likely, likely, np.ones(3), np.ones(3))
+    found = usual.grown(np.array([1.0, 0.5, 0.05]))
+    assert found.p_order[:, 0] == pytest.approx(likely[:, 0])
+    assert found.p_order[:, 1] == pytest.approx(1 - (1 - likely[:, 1]) ** 0.5)
+    # Half of such customers have ordered by then; of the last ones fewer ever do.
+    assert found.next_days[:2] == pytest.approx([90, 180 + 185 * np.log(1.2) / np.log(1.5)])
+    assert np.isnan(found.next_days[2])
+    few = Scores(likely / 4, likely, likely, np.ones(3), np.ones(3)).grown(np.full(3, 0.5))
+    assert (few.p_order == few.orders).all()
 
 
 def test_history_must_be_twice_the_horizon_to_learn_from(monkeypatch) -> None:

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from checkout import PROJECT
 
+from orchestration.clv.schemas import answer_again
+
 TYPES = {
     "string": pa.string(),
     "date": pa.date32(),
@@ -47,6 +49,7 @@ def _write(root: Path, run: str, day: date, customer: str) -> None:
             "status": "ok",
             "is_champion": True,
             "fitted_at": datetime(day.year, day.month, day.day, 20),
+            "answered_at": datetime(day.year, day.month, day.day, 20),
             "customer_count": 7.0,
         },
         "model_parameters": {"submodel": "mbg_nbd", "position": 0, "name": "r", "value": 0.5},
@@ -125,4 +128,18 @@ def test_the_latest_run_by_as_of_speaks_and_later_ones_are_unknown(build) -> Non
     assert {row["model_run_id"]: row["is_current"] for row in found["clv_model_run"]} == {
         "older": False,
         "yesterday": True,
+    }
+
+
+def test_a_run_that_is_answered_again_speaks_again(build) -> None:
+    marts, root, as_of, customer = build
+    for run in "ab":
+        _write(root, run, as_of, customer)
+    assert [row["model_run_id"] for row in marts()["clv_prediction"]] == ["b"]
+    answer_again(root / "clv", "a")
+    found = marts()
+    assert [row["model_run_id"] for row in found["clv_prediction"]] == ["a"]
+    assert {row["model_run_id"]: row["is_current"] for row in found["clv_model_run"]} == {
+        "a": True,
+        "b": False,
     }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -11,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from checkout import PROJECT
 from planted_orders import AS_OF, WITHOUT_SKLEARN, changes, prospects, shop, subscriptions
 
-from orchestration.clv import contracts, pipeline, priors
+from orchestration.clv import contracts, pipeline, priors, schemas
 from orchestration.clv.backtest import Backtest, Choice
 from orchestration.clv.config import ClvSettings
 from orchestration.clv.cuts import Facts, day_number
@@ -21,10 +25,9 @@ from orchestration.clv.fitting import Fit
 from orchestration.clv.history import history
 from orchestration.clv.monitoring import read_former
 from orchestration.clv.pipeline import Predictions, predict, refresh, write
-from orchestration.clv.schemas import FILES, HORIZONS
+from orchestration.clv.schemas import FILES, HORIZONS, kept_runs
 from orchestration.clv.scoring import ORDER_MODELS
 from orchestration.clv.simulation import draw_orders, draw_values
-from orchestration.errors import UserError
 
 PLAIN = ClvSettings(use_learning=False)
 
@@ -102,7 +105,7 @@ def test_same_input_same_run(
     assert again.model_run_id == run.model_run_id
     for name, table in run.tables.items():
         one, other = (
-            found.drop_columns(["fitted_at"]) if name == "model_run" else found
+            found.drop_columns(["fitted_at", "answered_at"]) if name == "model_run" else found
             for found in (table, again.tables[name])
         )
         assert one.equals(other), name
@@ -117,6 +120,63 @@ def test_same_input_same_run(
     } == before
     assert {path.stem for path in before} == set(FILES)
     assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".parquet"}
+
+
+def test_an_answer_of_before_holds_again(tmp_path: Path) -> None:
+    given = shop(60, 300)
+
+    def answer(as_of: date, rate: float = 0.1) -> tuple[str, bool]:
+        return refresh(*given, as_of, tmp_path, ClvSettings(annual_discount_rate=rate))
+
+    first, is_new = answer(AS_OF)
+    second, _ = answer(AS_OF, 0.2)
+    assert is_new and [run.path.name for run in kept_runs(tmp_path)] == [first, second]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+    for _ in "once", "again":
+        assert answer(AS_OF) == (first, False)
+        assert [run.path.name for run in kept_runs(tmp_path)] == [second, first]
+        after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+        assert {path for path in after if after[path] != before.get(path)} <= {
+            tmp_path / first / "model_run.parquet"
+        }
+        again, before = before, after
+    assert again == after
+    assert read_former(tmp_path, AS_OF + timedelta(days=1)).model_run_id == first
+
+
+def test_a_run_is_on_disk_and_a_killed_one_is_swept(tmp_path: Path, monkeypatch) -> None:
+    given = shop(60, 300)
+    synced, sync = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda one: (synced.add(os.fstat(one).st_ino), sync(one)))
+    run, _ = refresh(*given, AS_OF, tmp_path)
+    written = [tmp_path, tmp_path / run, *(tmp_path / run).iterdir()]
+    assert len(written) == 2 + len(FILES)
+    assert {path.stat().st_ino for path in written} <= synced
+    half = tmp_path / ".2026-01-01-abc.1"
+    half.mkdir()
+    for left in (half / "model_run.parquet", tmp_path / run / ".model_run.parquet.1.tmp"):
+        left.write_text("half")
+    assert refresh(*given, AS_OF, tmp_path) == (run, False)
+    assert {*tmp_path.rglob("*")} == {*written[1:]}
+
+
+def test_predictions_of_former_runs_are_given_up(tmp_path: Path, monkeypatch) -> None:
+    given = shop(60, 300)
+    monkeypatch.setattr(schemas, "KEPT_PREDICTIONS", 2)
+    days = [AS_OF - timedelta(days=ago) for ago in (3, 2, 1, 0)]
+    runs = [refresh(*given, day, tmp_path)[0] for day in days]
+
+    def kept() -> list[bool]:
+        assert refresh(*given, AS_OF, tmp_path) == (runs[-1], False)
+        return [(tmp_path / run / schemas.PREDICTION).exists() for run in runs]
+
+    assert kept() == [False, False, True, True]
+    assert {path.stem for path in (tmp_path / runs[0]).iterdir()} == {*FILES} - {"prediction"}
+    # The former run of one is known by its small files; who is asked again answers again.
+    assert read_former(tmp_path, days[2]).orders.num_rows == 0
+    assert refresh(*given, days[1], tmp_path) == (runs[1], True)
+    assert kept() == [False, True, False, True]
+    assert {path.stem for path in (tmp_path / runs[1]).iterdir()} == {*FILES}
 
 
 def test_a_failed_write_leaves_nothing(run: Predictions, tmp_path: Path) -> None:
@@ -196,26 +256,15 @@ def test_no_repeat_business_is_said_and_next_to_nothing() -> None:
     assert buyers["expected_revenue_365"].max() < 0.1
 
 
-def test_churn_that_cannot_be_told_is_missing() -> None:
+def test_leaving_that_cannot_be_told_is_missing() -> None:
     given, people = shop(900, 800, death=(500.0, 1e8))
-    found = predict(
-        given, people, AS_OF, ClvSettings(use_learning=False, churn_rules={"*": "p_alive"})
-    )
+    found = predict(given, people, AS_OF, PLAIN)
     assert "no_churn_identified" in statuses(found).values()
     buyers = columns(found, "model")
-    assert set(buyers["p_alive"]) == {None} == set(buyers["churn_probability"])
+    assert set(buyers["p_alive"]) == {None}
+    # That nobody orders can be told all the same.
+    assert ((buyers["churn_probability"] > 0) & (buyers["churn_probability"] < 1)).all()
     assert (buyers["expected_orders_365"] > 0).all()
-
-
-def test_churn_follows_the_business_s_rule(
-    run: Predictions, whole: tuple[pa.Table, pa.Table]
-) -> None:
-    rules = ClvSettings(use_learning=False, churn_rules={"*": "p_order", "ecommerce": "p_alive"})
-    found = columns(predict(*whole, AS_OF, rules), "model")
-    assert set(found["churn_rule"]) == {"p_alive"}
-    assert found["churn_probability"] == pytest.approx(1 - found["p_alive"].astype(float))
-    with pytest.raises(UserError, match="churn rule"):
-        ClvSettings(churn_rules={"*": "guess"})
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +305,17 @@ def test_contracts_are_renewals(subscribers: Predictions) -> None:
     low, middle, high = (buyers[f"{end}_365"][~gone] for end in ("p05", "p50", "p95"))
     assert (low <= middle).all() and (middle <= high).all()
     assert (high >= buyers["discounted_margin_365"][~gone]).all()
+
+
+def test_every_documented_rule_of_churn_occurs(run: Predictions, subscribers: Predictions) -> None:
+    text = (PROJECT / "models/docs/value.md").read_text()
+    told = re.search(r"docs churn_rule %}\n[^:]*: (.*?)\.", text, re.DOTALL)[1]
+    found = {
+        rule
+        for one in (run, subscribers)
+        for rule in one.tables["prediction"]["churn_rule"].unique().to_pylist()
+    }
+    assert {rule.split(",")[0] for rule in told.split("; ")} == found - {None}
 
 
 def test_subscriptions_are_renewals_where_no_orders_say_so() -> None:
@@ -348,6 +408,27 @@ def test_renewals_are_backtested(subscribers: Predictions) -> None:
     assert {row["model_name"] for row in deciles} == names
     checks = {row["check_name"]: row for row in subscribers.tables["monitor"].to_pylist()}
     assert checks["contract_bias"]["status"] == "ok"
+
+
+def test_churn_is_asked_over_the_same_days_of_everybody() -> None:
+    """Eight months of history end 90 days of a backtest, so that churn is asked 90 days ahead."""
+    given, people = shop(100, 240)
+    rng = np.random.default_rng(4)
+    rows = [
+        (f"r{number}", came - day, came - day, 1, 50, 20)
+        for number, came in enumerate(rng.integers(1, 240, 200))
+        for day in range(0, min(int(came), 30 * int(rng.geometric(0.15))), 30)
+    ]
+    signed = [(who, "search", 240, "contractual") for who in sorted({row[0] for row in rows})]
+    both = pa.concat_tables([given, changes(rows)]), pa.concat_tables([people, prospects(signed)])
+    found = predict(*both, AS_OF, PLAIN)
+    config = json.loads(found.tables["model_run"]["config"][0].as_py())
+    assert config["churn_days"] == 90
+    asked = predict(*both, AS_OF, replace(PLAIN, churn_horizon_days=90))
+    for basis in ("segment_prior", "contractual"):
+        ours, theirs = columns(found, basis), columns(asked, basis)
+        assert len(ours["customer_id"]) >= 100
+        assert ours["churn_probability"].tolist() == theirs["churn_probability"].tolist(), basis
 
 
 def test_a_late_renewal_is_not_one_that_was_missed() -> None:
@@ -520,6 +601,11 @@ def test_any_champion_answers_all_horizons(
     orders = buyers["expected_orders_365"].astype(float)
     assert (orders >= 0).all() and np.isfinite(buyers["expected_margin_30"].astype(float)).all()
     assert np.corrcoef(orders, others["expected_orders_365"].astype(float))[0, 1] > 0.5
+    likely = {days: buyers[f"p_order_{days}"].astype(float) for days in HORIZONS}
+    for days, some in likely.items():
+        assert (some <= buyers[f"expected_orders_{days}"].astype(float) + 1e-9).all(), days
+    soon = [day is not None for day in buyers["expected_next_order_on"]]
+    assert soon == (likely[365] >= 0.5).tolist()
     if champion == "mean_rate":
         total = buyers["frequency"] + 1
         rate = total / np.maximum(buyers["tenure_days"], 30)

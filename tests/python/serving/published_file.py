@@ -192,7 +192,7 @@ TABLES = (
     """
     create table clv_model_run as
     select
-        run as model_run_id, submodel, day_on as as_of, status, is_champion, run = 'june' as is_current, fitted_at,
+        run as model_run_id, submodel, day_on as as_of, status, is_champion, run = 'june' as is_current, answered_at,
         '{"margin_mode": "contribution", "bias_limit": 0.2, "champion_rule": "' || rule || '", "former_run_id": "' || former || '"}' as config
     from (values
         ('april', 'pareto_nbd', date '2026-04-30', 'ok', true, timestamp '2026-05-01', 'smallest_bias', ''),
@@ -201,7 +201,7 @@ TABLES = (
         ('june', 'pareto_nbd', date '2026-06-30', 'ok', false, timestamp '2026-07-02', 'lowest_error', 'may'),
         ('june', 'mbg_nbd', date '2026-06-30', 'ok', true, timestamp '2026-07-02', 'lowest_error', 'may'),
         ('june before', 'pareto_nbd', date '2026-06-30', 'ok', true, timestamp '2026-07-01', 'kept', 'may')
-    ) as fits(run, submodel, day_on, status, is_champion, fitted_at, rule, former)
+    ) as fits(run, submodel, day_on, status, is_champion, answered_at, rule, former)
     """,
     """
     create table clv_backtest_metric as
