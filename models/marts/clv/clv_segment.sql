@@ -70,7 +70,12 @@ members as (
 ),
 
 tenures as (
-    select segment_type, segment_value, tenure_band, count(*) as customer_count, avg(cast(gross_profit_lifetime as double)) as mean_margin
+    select
+        segment_type,
+        segment_value,
+        tenure_band,
+        count(*) as customer_count,
+        cast(avg(gross_profit_lifetime) as decimal(28,9)) as mean_margin
     from members
     group by segment_type, segment_value, tenure_band
 ),
@@ -114,16 +119,16 @@ summed as (
         max(as_of) as as_of,
         max(currency) as currency,
         count(*) as customer_count,
-        avg(cast(gross_profit_lifetime as double)) as mean_margin_amount,
+        avg(gross_profit_lifetime) as mean_margin_amount,
         median(cast(gross_profit_lifetime as double)) as median_margin_amount,
-        avg(cast(net_sales_amount as double)) as mean_net_sales_amount,
+        avg(net_sales_amount) as mean_net_sales_amount,
         cast(sum(net_sales_amount) as double) / nullif(sum(order_count), 0) as aov_amount,
-        avg(cast(cac_amount as double)) as mean_cac_amount,
+        avg(cac_amount) as mean_cac_amount,
         cast(sum(order_count) as double) / nullif(count(*), 0) as orders_per_customer,
-        sum(order_count) / nullif(sum(cast(years_observed as double)), 0) as orders_per_year,
-        avg(cast(years_observed as double)) as mean_years_observed,
+        sum(order_count) / nullif(cast(sum(years_observed) as double), 0) as orders_per_year,
+        avg(years_observed) as mean_years_observed,
         sum(predicted_value_365d) as predicted_value_365d,
-        avg(cast(predicted_value_365d as double)) as mean_predicted_value_365d
+        avg(predicted_value_365d) as mean_predicted_value_365d
     from members
     group by segment_type, segment_value
 ),

@@ -39,7 +39,7 @@ cohorts as (
         {{ month_of('first_order_on') }} as cohort_month_on,
         count(expected_revenue_365d_amount) as customer_count,
         {%- for days in horizons %}
-        sum(cast(expected_revenue_{{ days }}d_amount as double)) as expected_{{ days }}d
+        cast(sum(expected_revenue_{{ days }}d_amount) as double) as expected_{{ days }}d
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from predictions
@@ -49,9 +49,9 @@ cohorts as (
 newcomers as (
     select
         count(*) / nullif(cast(least(max({{ days_between('origin.first_on', 'origin.predicted_on') }}) + 1, 365) as double), 0) as a_day,
-        avg(cast(days.net_sales_amount as double)) as first_day_amount,
+        avg(days.net_sales_amount) as first_day_amount,
         {%- for days in horizons %}
-        avg(cast(recent.expected_revenue_{{ days }}d_amount as double)) as expected_{{ days }}d
+        avg(recent.expected_revenue_{{ days }}d_amount) as expected_{{ days }}d
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from predictions
