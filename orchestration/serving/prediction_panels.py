@@ -83,10 +83,11 @@ def predicted_value(published: Published, found: Predictions | None) -> Panel:
         "predicted-value",
         "Predicted value of the next 365 days",
         f"Expected {what} of buyers in the 365 days after the day of the prediction, discounted to "
-        "that day. Tiers rank all customers by it: platinum is the best 1%, gold to 5%, silver to "
-        "10%, bronze to 25%, medium to 50%. Fewer than 30 people are not shown alone. The band is "
-        "the range of actual over predicted totals of all buyers in the backtest, not a "
-        "probability; one tier can be further off, see by tenth of customers.",
+        "that day. Who has a contract is a buyer too, also without an order. Tiers rank all "
+        "customers by it: platinum is the best 1%, gold to 5%, silver to 10%, bronze to 25%, "
+        "medium to 50%. Fewer than 30 people are not shown alone. The band is the range of actual "
+        "over predicted totals of all buyers in the backtest, not a probability; one tier can be "
+        "further off, see by tenth of customers.",
         tables,
     )
     if found is None:
@@ -244,7 +245,8 @@ def _prospects(published: Published) -> str:
         ["customer_clv"],
         """
         select count(*) as people, sum(predicted_value_365d) as value from customer_clv
-        where as_of = ? and order_count = 0 and predicted_value_365d is not null
+        where as_of = ? and order_count = 0 and prediction_basis <> 'contractual'
+            and predicted_value_365d is not null
         """,
         published.version["as_of"],
     )

@@ -20,7 +20,7 @@ worths as (
         {{ month_of('clv.first_order_on') }} as month_on,
         count(clv.clv_total_365d_amount) as valued_customer_count,
         sum(clv.predicted_value_365d) as predicted_value_365d,
-        avg(cast(clv.clv_total_365d_amount as double)) as mean_total
+        avg(clv.clv_total_365d_amount) as mean_total
     from {{ ref('customer_clv') }} as clv
     inner join days on clv.as_of = days.as_of
     where clv.order_count > 0

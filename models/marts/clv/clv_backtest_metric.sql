@@ -18,9 +18,9 @@ final as (
         cast(told.measure as string) as measure,
         cast(told.metric as string) as metric,
         cast(runs.as_of as date) as as_of,
-        cast(told.actual as decimal(18,6)) as actual_value,
-        cast(told.predicted as decimal(18,6)) as predicted_value,
-        cast(told.value as decimal(18,6)) as metric_value
+        cast(told.actual as decimal(38,6)) as actual_value,
+        cast(told.predicted as decimal(38,6)) as predicted_value,
+        cast(told.value as decimal(38,6)) as metric_value
     from told
     inner join runs on told.model_run_id = runs.model_run_id
 )

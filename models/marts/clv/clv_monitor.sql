@@ -14,8 +14,8 @@ final as (
         cast(told.model_run_id as string) as model_run_id,
         cast(told.check_name as string) as check_name,
         cast(runs.as_of as date) as as_of,
-        cast(told.value as decimal(18,6)) as check_value,
-        cast(told.limit_value as decimal(18,6)) as limit_value,
+        cast(told.value as decimal(38,6)) as check_value,
+        cast(told.limit_value as decimal(38,6)) as limit_value,
         cast(told.status as string) as status
     from told
     inner join runs on told.model_run_id = runs.model_run_id

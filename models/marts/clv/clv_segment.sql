@@ -1,4 +1,5 @@
 -- One row per segment of buyers on as_of: what its customers have been worth and are predicted to be worth.
+-- Who has a contract is a buyer too, also without an order; then means of what orders brought leave them out.
 -- Every buyer is in one segment of each type; who lacks the attribute is in the segment unknown. A segment of fewer than 30
 -- customers shows no figure, nor does the next larger one where that is the only one of its type, since the total would tell.
 -- Old customers have had more time to spend, so the standardised mean weighs each band of tenure as all buyers have it.
@@ -36,7 +37,7 @@ buyers as (
     inner join {{ ref('int_core__as_of') }} as as_of on clv.as_of = as_of.as_of
     inner join people on clv.customer_id = people.customer_id
     left join categories on clv.customer_id = categories.customer_id
-    where clv.order_count > 0
+    where clv.order_count > 0 or clv.prediction_basis = 'contractual'
 ),
 
 described as (
@@ -54,6 +55,7 @@ described as (
         clv_tier as tier,
         stage_code as stage,
         case
+            when years_observed is null then 0
             {% for years in [0.25, 0.5, 1, 2] -%}
             when years_observed < {{ years }} then {{ loop.index }}
             {% endfor -%}
@@ -70,7 +72,12 @@ members as (
 ),
 
 tenures as (
-    select segment_type, segment_value, tenure_band, count(*) as customer_count, avg(cast(gross_profit_lifetime as double)) as mean_margin
+    select
+        segment_type,
+        segment_value,
+        tenure_band,
+        count(*) as customer_count,
+        cast(avg(gross_profit_lifetime) as decimal(28,9)) as mean_margin
     from members
     group by segment_type, segment_value, tenure_band
 ),
@@ -114,16 +121,16 @@ summed as (
         max(as_of) as as_of,
         max(currency) as currency,
         count(*) as customer_count,
-        avg(cast(gross_profit_lifetime as double)) as mean_margin_amount,
+        avg(gross_profit_lifetime) as mean_margin_amount,
         median(cast(gross_profit_lifetime as double)) as median_margin_amount,
-        avg(cast(net_sales_amount as double)) as mean_net_sales_amount,
+        avg(net_sales_amount) filter (where order_count > 0) as mean_net_sales_amount,
         cast(sum(net_sales_amount) as double) / nullif(sum(order_count), 0) as aov_amount,
-        avg(cast(cac_amount as double)) as mean_cac_amount,
+        avg(cac_amount) filter (where order_count > 0) as mean_cac_amount,
         cast(sum(order_count) as double) / nullif(count(*), 0) as orders_per_customer,
-        sum(order_count) / nullif(sum(cast(years_observed as double)), 0) as orders_per_year,
-        avg(cast(years_observed as double)) as mean_years_observed,
+        sum(order_count) / nullif(cast(sum(years_observed) as double), 0) as orders_per_year,
+        avg(years_observed) as mean_years_observed,
         sum(predicted_value_365d) as predicted_value_365d,
-        avg(cast(predicted_value_365d as double)) as mean_predicted_value_365d
+        avg(predicted_value_365d) as mean_predicted_value_365d
     from members
     group by segment_type, segment_value
 ),

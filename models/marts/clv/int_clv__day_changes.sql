@@ -1,4 +1,5 @@
--- One row per customer, local order day and day from which a change became known: orders, net sales and margin that it adds.
+-- One row per customer, local order day and day from which a change became known: orders, net sales and margin that it adds. What is
+-- unknown of them has a row of its own, so that nobody takes the sum of the known part for the whole.
 -- The state on any day d is the sum of the rows known on or before d, by customer and order day, where orders are left; so a
 -- model can be trained at any day in the past, and nothing later reaches it. An order that ends takes back all that it brought.
 -- A refund without an order has no order day: it lowers the customer's net sales and belongs to no order. An order without an
@@ -96,7 +97,7 @@ final as (
         {{ as_money('sum(changes.margin_delta)') }} as margin_delta
     from changes
     inner join as_of on changes.known_on <= as_of.as_of
-    group by changes.customer_id, changes.ordered_on, changes.known_on
+    group by changes.customer_id, changes.ordered_on, changes.known_on, changes.net_sales_delta is null, changes.margin_delta is null
 )
 
 select * from final

@@ -80,10 +80,12 @@ survival as (
         stage_code,
         max(at_risk_count) as entry_count,
         least(max(days_watched), 365) as horizon_days,
-        sum(case
-            when days_watched <= 365 then ln(greatest(cast(at_risk_count - lost_count as double), 0.5) / nullif(at_risk_count, 0))
+        -- Decimals add up to the same in any order.
+        cast(sum(case
+            when days_watched <= 365
+                then cast(ln(greatest(cast(at_risk_count - lost_count as double), 0.5) / nullif(at_risk_count, 0)) as decimal(28,15))
             else 0
-        end) as log_survival
+        end) as double) as log_survival
     from curves
     group by stage_code
 ),

@@ -1,4 +1,5 @@
 -- One row per month of the 365 days after the prediction and month of first order: net sales to expect of buyers so far, and of new ones.
+-- Subscribers without an order belong to the month of their first payment; new ones are not assumed.
 -- What a horizon brings is spread evenly over its days. New ones are assumed to come as evenly as in the year before, to spend as much
 -- on their first day, and to go on as those do who came in the last 30 days; so the forecast knows no season.
 {%- set horizons = [30, 90, 180, 365] %}
@@ -7,10 +8,12 @@ with
 predictions as (
     select
         clv.first_order_on,
+        coalesce(clv.first_order_on, {{ days_later('predictions.predicted_on', '-predictions.tenure_days') }}) as joined_on,
         predictions.*
     from {{ ref('clv_prediction') }} as predictions
     inner join {{ ref('customer_clv') }} as clv
-        on predictions.customer_id = clv.customer_id and predictions.as_of = clv.as_of and clv.order_count > 0
+        on predictions.customer_id = clv.customer_id and predictions.as_of = clv.as_of
+    where clv.order_count > 0 or predictions.prediction_basis = 'contractual'
 ),
 
 origin as (
@@ -36,22 +39,22 @@ months as (
 
 cohorts as (
     select
-        {{ month_of('first_order_on') }} as cohort_month_on,
+        {{ month_of('joined_on') }} as cohort_month_on,
         count(expected_revenue_365d_amount) as customer_count,
         {%- for days in horizons %}
-        sum(cast(expected_revenue_{{ days }}d_amount as double)) as expected_{{ days }}d
+        cast(sum(expected_revenue_{{ days }}d_amount) as double) as expected_{{ days }}d
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from predictions
-    group by {{ month_of('first_order_on') }}
+    group by {{ month_of('joined_on') }}
 ),
 
 newcomers as (
     select
         count(*) / nullif(cast(least(max({{ days_between('origin.first_on', 'origin.predicted_on') }}) + 1, 365) as double), 0) as a_day,
-        avg(cast(days.net_sales_amount as double)) as first_day_amount,
+        avg(days.net_sales_amount) as first_day_amount,
         {%- for days in horizons %}
-        avg(cast(recent.expected_revenue_{{ days }}d_amount as double)) as expected_{{ days }}d
+        avg(recent.expected_revenue_{{ days }}d_amount) as expected_{{ days }}d
         {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from predictions

@@ -173,6 +173,16 @@ def _safe_divisor(node: exp.Expression) -> bool:
     return isinstance(node, exp.Nullif | exp.Greatest)
 
 
+def _depends_on_order(node: exp.Expression) -> bool:
+    """Whether a sum or an average is of doubles: of a cast to one that no cast to decimal encloses."""
+    if isinstance(node, exp.Cast) and node.to.this in (
+        exp.DataType.Type.DOUBLE,
+        exp.DataType.Type.DECIMAL,
+    ):
+        return node.to.this == exp.DataType.Type.DOUBLE
+    return any(_depends_on_order(child) for child in node.iter_expressions())
+
+
 def in_compiled_sql(sql: str) -> list[str]:
     """Return what is banned in compiled SQL, apart from what macros/dispatch renders."""
     found = [
@@ -195,6 +205,13 @@ def in_compiled_sql(sql: str) -> list[str]:
             if whole and isinstance(cast.this.unnest(), exp.Div):
                 found.append(
                     f"{cast.sql('duckdb')}: rounds on DuckDB and truncates on Spark; round or floor"
+                )
+        for aggregate in tree.find_all(exp.Sum, exp.Avg):
+            # In an ordered window the rows come one after another.
+            if not isinstance(aggregate.parent, exp.Window) and _depends_on_order(aggregate.this):
+                found.append(
+                    f"{aggregate.sql('duckdb')}: doubles add up by the order of threads; "
+                    "aggregate decimals, then cast"
                 )
         for interval in tree.find_all(exp.Interval):
             outer = interval.parent

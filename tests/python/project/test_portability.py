@@ -20,6 +20,8 @@ BANNED = [
     "select d + interval '1' day from t",
     "select now()",
     "select any_value(a) from t",
+    "select avg(cast(a as double)) from t",
+    "select sum(case when b then ln(cast(a as double)) else 0 end) from t",
 ]
 ALLOWED = [
     "select md5(a) || b from t",
@@ -28,6 +30,8 @@ ALLOWED = [
     "select cast(floor(a / 2) as bigint) from t",
     "select cast(d + interval '1' day as date) from t",
     "select sum(a) over (order by b asc nulls last rows between 3 preceding and current row) from t",
+    "select sum(cast(a as double)) over (order by b asc nulls last) from t",
+    "select cast(sum(a) as double), avg(cast(ln(cast(a as double)) as decimal(28,15))) from t",
 ]
 BANNED_TEXT = [
     "select regexp_replace(a, 'x', 'y') from t",

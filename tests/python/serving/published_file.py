@@ -69,10 +69,10 @@ TABLES = (
         'c_' || i as customer_id, {DAY} as as_of, 1 as order_count, 'CNY' as currency,
         (1000000 / (i + 20))::decimal(18,4) as net_sales_amount,
         case when i % 3 > 0 then (1000000 / (i + 20) - 40)::decimal(18,4) end as clv_formula_c_realised,
-        12.5::decimal(18,4) as predicted_value_365d
+        12.5::decimal(18,4) as predicted_value_365d, 'model' as prediction_basis
     from range(1, 2000) as people(i)
     union all
-    select 'c_' || i, {DAY}, 0, 'CNY', 0::decimal(18,4), null, 2.5::decimal(18,4) from range(2000, 2040) as people(i)
+    select 'c_' || i, {DAY}, 0, 'CNY', 0::decimal(18,4), null, 2.5::decimal(18,4), 'channel_prior' from range(2000, 2040) as people(i)
     """,
     f"""
     create table clv_concentration as

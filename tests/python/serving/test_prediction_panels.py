@@ -260,6 +260,17 @@ def test_contracts_alone_are_a_model_too(tmp_path: Path) -> None:
     assert "Renewals predicted net sales 2.5% too low" in section(page, "realised")
 
 
+def test_subscribers_without_an_order_are_no_people_who_have_not_bought(
+    page: str, tmp_path: Path
+) -> None:
+    assert "40 people who have not bought yet" in section(page, "predicted-value")
+    subscribers = written(
+        tmp_path,
+        "update customer_clv set prediction_basis = 'contractual' where order_count = 0",
+    )
+    assert "who have not bought yet" not in section(subscribers, "predicted-value")
+
+
 def test_without_predictions_every_panel_says_so(tmp_path: Path) -> None:
     page = written(tmp_path, "delete from clv_prediction")
     for key in PANELS:
