@@ -334,7 +334,8 @@ def _contract_parts(
     cut, found = contract
     value = gamma_gamma.fit_credibility(cut.value_days, cut.z)
     if found.scores is None:
-        yield from _segment_parts(facts, cut, value, settings)
+        gone = renewals.has_left(cut, found.period_days)
+        yield from _segment_parts(facts, cut, value, settings, gone)
         return
     rate, each = margin_rate(value, cut), value_per_order(value, cut)
     yield _Part(
@@ -438,11 +439,14 @@ def _churn(
     return np.where(rule == BY_ALIVE, 1 - p_alive, 1 - likely), rule
 
 
-def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) -> Iterable[_Part]:
-    """Rates of acquisition channels, where there is too little for a model."""
+def _segment_parts(
+    facts: Facts, cut: Cut, value: Fit, settings: ClvSettings, gone: Array | bool = False
+) -> Iterable[_Part]:
+    """Rates of acquisition channels, where there is too little for a model; none of who is gone."""
     if _says_little(facts, cut):
         return
     _, rate = priors.segment_rates(cut, facts.channel[cut.k], len(facts.channels))
+    rate = np.where(gone, 0.0, rate)
     margin = margin_rate(value, cut)
     yield _Part(
         cut.k, SEGMENT, SEGMENT_NAME, rate_scores(rate, settings.annual_discount_rate),
