@@ -67,7 +67,7 @@ _TERMS = """
     insert into term
     with
     given as (
-        select *, cast(greatest(start_on, trial_end_on) as date) as paid_from
+        select *, greatest(start_on, trial_end_on) as paid_from
         from given_subscription
         inner join person using (customer_id)
         inner join given_prospect using (customer_id)
@@ -96,9 +96,12 @@ _RENEWALS = """
     insert into change
     with
     month as (
-        select k, unnest(generate_series(0, datediff(
-            'month', first_on, date '1970-01-01' + {as_of}
-        ))) as number, cast(first_on + to_months(cast(number as integer)) as date) as due_on
+        select
+            k,
+            unnest(generate_series(
+                0, datediff('month', first_on, date '1970-01-01' + {as_of})
+            )) as months,
+            cast(first_on + to_months(cast(months as integer)) as date) as due_on
         from (select k, min(paid_from) as first_on from term group by k)
     )
     select
