@@ -85,7 +85,7 @@ def contracts(
     period = usual_period(cut)
     if period is None:
         return Contracts(Fit(sbg.NAME, TOO_FEW_PERIODS, float(len(cut))), None)
-    left = _left(cut, period)
+    left = has_left(cut, period)
     fit = sbg.fit(cut.x + left, left.astype(float))
     if not fit.parameters:
         return Contracts(fit, period)
@@ -125,7 +125,7 @@ def _origin(
     found = contracts(cut, churn_days, rate, (days,))
     if found.period_days is None or found.scores is None:
         return None
-    period, left = found.period_days, _left(cut, found.period_days)
+    period, left = found.period_days, has_left(cut, found.period_days)
     # The same for all: the beta distribution without spread.
     renewed = float(cut.x.sum()) / (float(cut.x.sum()) + float(left.sum()))
     constant = Fit(
@@ -161,11 +161,13 @@ def _stayed(facts: Facts, cut: Cut, period: int, days: int) -> tuple[Array, NDAr
     due = np.maximum(period - cut.since_last, 0)
     last_due = due + (days - due) // period * period
     stayed = (due > days) | (last[cut.k] >= cut.on + last_due - period // 2)
-    return stayed.astype(float), ~_left(cut, period)
+    return stayed.astype(float), ~has_left(cut, period)
 
 
-def _left(cut: Cut, period: int) -> NDArray[np.bool_]:
-    return cut.since_last > _GRACE * period
+def has_left(cut: Cut, period: int | None) -> NDArray[np.bool_]:
+    """Whose contract has ended, or who is late; shape (customers,)."""
+    ended = cut.ends_in <= 0
+    return ended if period is None else ended | (cut.since_last > _GRACE * period)
 
 
 def _ahead(
@@ -176,17 +178,18 @@ def _ahead(
     annual_discount_rate: float,
     horizons: Sequence[int],
 ) -> Contracts:
-    left = _left(cut, period)
-    due = np.maximum(period - cut.since_last, 0)
-    keys, row = np.unique((cut.x * 2 + left) * 1024 + due, return_inverse=True)
-    rest, wait = np.divmod(keys, 1024)
-    age, gone = np.divmod(rest, 2)
     furthest = max(*horizons, churn_days) // period + 1
+    beyond = furthest * period + 1
+    due = np.maximum(period - cut.since_last, 0)
+    lasts = np.where(has_left(cut, period), 0, np.minimum(cut.ends_in, beyond))
+    keys, row = np.unique((cut.x * (period + 1) + due) * (beyond + 1) + lasts, return_inverse=True)
+    rest, end = np.divmod(keys, beyond + 1)
+    age, wait = np.divmod(rest, period + 1)
     ahead = np.arange(1, furthest + 1)
     stays = sbg.survival(fit.parameters, age[:, None] + ahead)
     stays /= sbg.survival(fit.parameters, age)[:, None]
-    stays[gone == 1] = 0.0
     at = wait[:, None] + (ahead - 1) * period
+    stays[at >= end[:, None]] = 0.0
     counts = stays * np.exp(-np.log1p(annual_discount_rate) / DAYS_PER_YEAR * at)
     within = [at <= days for days in horizons]
     first = stays[:, 0]
@@ -196,13 +199,13 @@ def _ahead(
         np.array([(stays * some).sum(axis=1) for some in within]),
         np.array([(counts * some).sum(axis=1) for some in within]),
         np.array([first * some[:, 0] for some in within]),
-        1.0 - gone,
+        (end > 0).astype(float),
         np.where(first >= 0.5, wait.astype(float), np.nan),
     )
     # So many renewals come with more than what the quantile leaves.
     likely = np.where(within[-1], stays, 0.0)
     counts_at = np.array([(likely > 1 - level).sum(axis=1) for level in QUANTILES], float)
-    leaves = np.where(gone == 1, 1.0, 1 - last)
+    leaves = np.where(end <= churn_days, 1.0, 1 - last)
     return Contracts(fit, period, scores.of(row), leaves[row], counts_at[:, row])
 
 

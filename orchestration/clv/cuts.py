@@ -33,8 +33,8 @@ PROSPECT_COLUMNS = (
     "customer_id", "acquisition_channel", "first_seen_on", "registered_on", "relationship_type",
 )  # fmt: skip
 SUBSCRIPTION_COLUMNS = (
-    "customer_id", "status", "start_on", "trial_end_at", "current_period_end_at", "cancelled_at",
-    "ended_at", "mrr_amount", "is_test",
+    "customer_id", "status", "start_on", "trial_end_on", "current_period_end_on", "cancelled_on",
+    "ended_on", "mrr_amount", "is_test",
 )  # fmt: skip
 UNKNOWN_DAY = -1
 NEW_DAYS, RECENT_DAYS = 30, 90
@@ -59,46 +59,68 @@ _WITHOUT_ORDER = """
     from change
     where known <= {known} and known > {after} and order_day is null
 """
-# What a customer pays by contract, month by month since the first one, where no orders say so:
-# every month paid is an order day of the recurring revenue in force.
-_RENEWALS = """
+# Contracts, paid from a day until another, if any. Where nothing says until when, once is all that
+# was paid for sure. A pause is no end: who does not resume in time is late like anybody. An end
+# is known from the day on which it was said to come.
+_TERMS = """
+    insert into term
     with
-    term as (
-        select
-            k,
-            mrr_amount,
-            cast(greatest(start_on, cast(trial_end_at as date)) as date) as paid_from,
-            case when ended_at is not null or status in ('cancelled', 'ended')
-                then cast(coalesce(ended_at, current_period_end_at, cancelled_at) as date)
-            end as ends_on
+    given as (
+        select *, greatest(start_on, trial_end_on) as paid_from
         from given_subscription
         inner join person using (customer_id)
         inner join given_prospect using (customer_id)
         where not is_test and relationship_type = 'contractual'
-            and status in ('active', 'past_due', 'cancelled', 'ended')
-            and k not in (select k from change where order_day is not null)
+            and status in ('active', 'past_due', 'paused', 'cancelled', 'ended')
     ),
-    month as (
-        select k, cast(unnest(generate_series(
-            cast(paid_from as timestamp), timestamp '1970-01-01' + interval ({as_of}) day,
-            interval 1 month
-        )) as date) as due_on
-        from (select k, min(paid_from) as paid_from from term group by k)
+    paid as (
+        select *, case when ended_on is not null or status in ('paused', 'cancelled', 'ended')
+            then coalesce(ended_on, current_period_end_on, cancelled_on, paid_from + 1)
+        end as paid_until
+        from given
     )
-    insert into change
     select
         k,
-        due_on - date '1970-01-01',
-        due_on - date '1970-01-01',
+        mrr_amount,
+        start_on,
+        paid_from,
+        paid_until,
+        case when status <> 'paused' then paid_until end as ends_on,
+        least(ends_on, coalesce(cancelled_on, ended_on, date '1970-01-01' + {as_of})) as known_on
+    from paid
+"""
+# What a customer pays, month by month since the first one, where no orders say so: every month paid
+# is an order day of the recurring revenue in force.
+_RENEWALS = """
+    insert into change
+    with
+    month as (
+        select
+            k,
+            unnest(generate_series(
+                0, datediff('month', first_on, date '1970-01-01' + {as_of})
+            )) as months,
+            cast(first_on + to_months(cast(months as integer)) as date) as due_on
+        from (select k, min(paid_from) as first_on from term group by k)
+    )
+    select
+        k,
+        due_on - date '1970-01-01' as due,
+        due,
         1,
         case when count(*) = count(mrr_amount) then sum(mrr_amount) end,
         null
     from month
     inner join term using (k)
-    where paid_from <= due_on and (ends_on is null or due_on < ends_on)
+    where due_on - date '1970-01-01' <= {as_of}
+        and paid_from <= due_on and (paid_until is null or due_on < paid_until)
+        and k not in (
+            select k from change where order_day is not null
+            group by k, order_day having sum(orders) > 0
+        )
     group by k, due_on
 """
-_EVER = -(10**6)
+_EVER, _NEVER = -(10**6), 10**6
 
 
 def day_number(day: date) -> int:
@@ -119,7 +141,8 @@ class Cut:
     days from first to last, `T` days from first to the cut; `n` order days, `value_days` of them of
     known value, which is `value` in all and `z` on the mean; `margin` is summed over the
     `margin_days` whose cost was known, and `margin_value` the value of these. Last window: the
-    orders and value of the last `window` days.
+    orders and value of the last `window` days. A contract is known to end in `ends_in` days: at
+    most 0 where it has ended, beyond all horizons where nothing is known of an end.
     """
 
     on: int
@@ -138,6 +161,7 @@ class Cut:
     window_value: Array
     new_orders: Ints
     recent_orders: Ints
+    ends_in: Ints
 
     def __len__(self) -> int:
         return len(self.k)
@@ -226,6 +250,14 @@ class Facts:
             where given_change.known_on - date '1970-01-01' <= {self.as_of}
             """
         )
+        self._con.execute(
+            """
+            create temp table term (
+                k bigint, mrr_amount decimal(18, 4), start_on date, paid_from date,
+                paid_until date, ends_on date, known_on date
+            )
+            """
+        )
         self._given: list[tuple[str, Sequence[str]]] = [
             ("given_change", CHANGE_COLUMNS), ("given_prospect", PROSPECT_COLUMNS),
         ]  # fmt: skip
@@ -233,6 +265,7 @@ class Facts:
             given = _arrow(subscriptions, SUBSCRIPTION_COLUMNS, "subscriptions")
             self._con.register("given_subscription", given)
             self._given.append(("given_subscription", SUBSCRIPTION_COLUMNS))
+            self._con.execute(_TERMS.format(as_of=self.as_of))
             self._con.execute(_RENEWALS.format(as_of=self.as_of))
         people = self._con.execute(
             f"""
@@ -317,7 +350,11 @@ class Facts:
             name: found[name].astype(float)
             for name in ("value", "margin", "margin_value", "window_value")
         }
-        return Cut(on, window, x=whole["n"] - 1, t_x=last - first, T=on - first, **whole, **money)
+        ends = self._ends(on)[whole["k"]]
+        return Cut(
+            on, window, x=whole["n"] - 1, t_x=last - first, T=on - first,
+            ends_in=np.where(ends > last, ends, _NEVER) - on, **whole, **money,
+        )  # fmt: skip
 
     def outcome(self, cut: Cut, days: int) -> Outcome:
         """The `days` after a cut, as known at their end."""
@@ -359,6 +396,22 @@ class Facts:
         days = np.full(len(self.ids), UNKNOWN_DAY, np.int64)
         days[found["k"].astype(np.int64)] = found["first_day"]
         return days
+
+    def _ends(self, on: int) -> Ints:
+        """The day on which the last contract ends, as known on a day; shape (ids,)."""
+        found = self._numbers(
+            f"""
+            select k, max(ends_on) - date '1970-01-01' as ends
+            from term
+            where start_on <= date '1970-01-01' + {on}
+            group by k
+            having bool_and(ends_on is not null and known_on <= date '1970-01-01' + {on})
+            order by k
+            """
+        )
+        ends = np.full(len(self.ids), _NEVER, np.int64)
+        ends[found["k"].astype(np.int64)] = found["ends"]
+        return ends
 
     def _numbers(self, query: str) -> dict[str, Array]:
         """Columns as float64; sums are exact decimals until here, so no order of rows matters."""

@@ -102,10 +102,9 @@ def value_per_order(value: Fit, cut: Cut) -> Array:
 def margin_rate(value: Fit, cut: Cut) -> tuple[float, Array] | None:
     """Margin as a share of value: of all, and of each customer, shape (customers,), who is as
     credible here as in value. None where no cost is known."""
-    sales = float(cut.margin_value.sum())
-    if sales <= 0 or not value.parameters:
+    rate = overall_margin_rate([cut])
+    if rate is None or not value.parameters:
         return None
-    rate = float(cut.margin.sum()) / sales
     mean, prior_orders = gamma_gamma.prior(value)
     own = (prior_orders * mean * rate + cut.margin) / (prior_orders + cut.margin_days)
     # Sales of the same days, credible by as much.
@@ -113,6 +112,12 @@ def margin_rate(value: Fit, cut: Cut) -> tuple[float, Array] | None:
         prior_orders + cut.margin_days
     )
     return rate, own / base
+
+
+def overall_margin_rate(cuts: Sequence[Cut]) -> float | None:
+    """Margin of all as a share of their value; None where no cost is known."""
+    sales = sum(float(cut.margin_value.sum()) for cut in cuts)
+    return sum(float(cut.margin.sum()) for cut in cuts) / sales if sales > 0 else None
 
 
 def candidate(name: str, fitted: Fitted, cut: Cut, days: int, each: Array) -> Forecast | None:

@@ -36,6 +36,7 @@ from orchestration.clv.forecasts import (
     margin_rate,
     model_scores,
     new_orders,
+    overall_margin_rate,
     p_order,
     rate_scores,
     rates,
@@ -213,10 +214,12 @@ def _predict(
         *_buyer_parts(facts, cut, fitted, tested, base, champion, settings),
     ]
     parts += _prospect_parts(facts, cut, fitted, base, settings)
+    cuts = [cut, *([contract[0]] if contract else [])]
+    # Net sales never stand beside margin: whose costs are unknown earns as all do whose are known.
+    share = overall_margin_rate(cuts)
+    parts = [part if part.rate is not None else replace(part, rate=share) for part in parts]
     discount = steady_discount(HORIZONS[-1], settings.annual_discount_rate)
-    prediction = _prediction(
-        run, facts, [cut, *([contract[0]] if contract else [])], parts, discount
-    )
+    prediction = _prediction(run, facts, cuts, parts, discount)
     progress(f"{_answered(prediction):,} of {prediction.num_rows:,} customers have a prediction")
 
     fits = [*fitted.orders.values(), *fitted.value_fits]
@@ -224,7 +227,8 @@ def _predict(
         fits.append(contract[1].fit)
     if champion is not None and champion not in {fit.submodel for fit in fits}:
         fits.append(Fit(champion, OK, float(len(cut)), converged=True))
-    run = _told(run, facts, cut, fitted, tested, base, champion, contract, settings)
+    mode = "revenue" if share is None else "contribution"
+    run = _told(run, facts, cut, fitted, tested, base, champion, contract, mode, settings)
     tables = to_tables(run, fits, np.unique(cut.x) if len(cut) else ())
     checks = _checks(facts, cut, fits, tested, renewed, prediction, settings, former)
     rows = {
@@ -336,7 +340,8 @@ def _contract_parts(
     cut, found = contract
     value = gamma_gamma.fit_credibility(cut.value_days, cut.z)
     if found.scores is None:
-        yield from _segment_parts(facts, cut, value, settings)
+        gone = renewals.has_left(cut, found.period_days)
+        yield from _segment_parts(facts, cut, value, settings, gone)
         return
     rate, each = margin_rate(value, cut), value_per_order(value, cut)
     yield _Part(
@@ -434,11 +439,14 @@ def _churn(
     return 1 - likely
 
 
-def _segment_parts(facts: Facts, cut: Cut, value: Fit, settings: ClvSettings) -> Iterable[_Part]:
-    """Rates of acquisition channels, where there is too little for a model."""
+def _segment_parts(
+    facts: Facts, cut: Cut, value: Fit, settings: ClvSettings, gone: Array | bool = False
+) -> Iterable[_Part]:
+    """Rates of acquisition channels, where there is too little for a model; none of who is gone."""
     if _says_little(facts, cut):
         return
     _, rate = priors.segment_rates(cut, facts.channel[cut.k], len(facts.channels))
+    rate = np.where(gone, 0.0, rate)
     margin = margin_rate(value, cut)
     yield _Part(
         cut.k, SEGMENT, SEGMENT_NAME, rate_scores(rate, settings.annual_discount_rate),
@@ -570,13 +578,14 @@ def _told(
     base: str | None,
     champion: str | None,
     contract: tuple[Cut, renewals.Contracts] | None,
+    margin_mode: str,
     settings: ClvSettings,
 ) -> Run:
     """The run with what it found out, for whoever reads it."""
     last = int((cut.on - cut.since_last).max()) if len(cut) else None
     told = {
         "identity": "current",
-        "margin_mode": "contribution" if margin_rate(fitted.value, cut) else "revenue",
+        "margin_mode": margin_mode,
         "value": fitted.value.submodel,
         "base_model": base,
         "churn_model": tested.churn,

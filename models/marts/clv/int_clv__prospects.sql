@@ -1,5 +1,5 @@
 -- One row per customer who counts: where they came from, when, and on what terms they buy. Buyers are among them.
--- Contractual is who has a business type that ends by contract (it has grace days) and who has subscriptions but no order.
+-- Contractual is who has a business type that ends by contract (it has grace days) and who has subscriptions and no order that counts.
 with
 
 customers as (
@@ -28,9 +28,15 @@ contracts as (
     where param_key = 'grace_days' and business_type <> '*'
 ),
 
-buyers as (
-    select distinct customer_id from {{ ref('int_clv__day_changes') }}
+order_days as (
+    select customer_id from {{ ref('int_clv__day_changes') }}
     where order_day_on is not null
+    group by customer_id, order_day_on
+    having sum(order_delta) > 0
+),
+
+buyers as (
+    select distinct customer_id from order_days
 ),
 
 subscribers as (

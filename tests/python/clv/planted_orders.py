@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -36,10 +36,10 @@ SUBSCRIPTIONS = pa.schema(
         ("customer_id", pa.string()),
         ("status", pa.string()),
         ("start_on", pa.date32()),
-        ("trial_end_at", pa.timestamp("us")),
-        ("current_period_end_at", pa.timestamp("us")),
-        ("cancelled_at", pa.timestamp("us")),
-        ("ended_at", pa.timestamp("us")),
+        ("trial_end_on", pa.date32()),
+        ("current_period_end_on", pa.date32()),
+        ("cancelled_on", pa.date32()),
+        ("ended_on", pa.date32()),
         ("mrr_amount", pa.decimal128(18, 4)),
         ("is_test", pa.bool_()),
     ]
@@ -82,23 +82,26 @@ def prospects(rows: list[tuple]) -> pa.Table:
 
 
 def subscriptions(rows: list[tuple]) -> pa.Table:
-    """(customer, status, started, trial ended, ended, revenue a month) with days before `AS_OF`."""
+    """(customer, status, started, trial ended, ended, revenue a month[, end of the period[,
+    cancelled]]) with days before `AS_OF`."""
 
-    def moment(ago: int | None) -> datetime | None:
-        return None if ago is None else datetime.combine(AS_OF, time(12)) - timedelta(days=int(ago))
+    def day(ago: int | None) -> date | None:
+        return None if ago is None else AS_OF - timedelta(days=int(ago))
 
     return pa.Table.from_pylist(
         [
             {
                 "customer_id": who,
                 "status": status,
-                "start_on": AS_OF - timedelta(days=int(start)),
-                "trial_end_at": moment(trial),
-                "ended_at": moment(end),
+                "start_on": day(start),
+                "trial_end_on": day(trial),
+                "current_period_end_on": day(more[0]) if more else None,
+                "cancelled_on": day(more[1]) if len(more) > 1 else None,
+                "ended_on": day(end),
                 "mrr_amount": None if revenue is None else Decimal(str(revenue)),
                 "is_test": False,
             }
-            for who, status, start, trial, end, revenue in rows
+            for who, status, start, trial, end, revenue, *more in rows
         ],
         SUBSCRIPTIONS,
     )

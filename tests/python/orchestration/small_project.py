@@ -64,9 +64,9 @@ PREDICTED = {
     "models/core/fct_subscription.sql": """
         -- Nobody has a contract.
         select
-            customer_id, 'active' as status, cast('2026-06-01' as date) as start_on, cast(null as timestamp) as trial_end_at,
-            cast(null as timestamp) as current_period_end_at, cast(null as timestamp) as cancelled_at,
-            cast(null as timestamp) as ended_at, 1.00 as mrr_amount, false as is_test
+            customer_id, 'active' as status, cast('2026-06-01' as date) as start_on, cast(null as date) as trial_end_on,
+            cast(null as date) as current_period_end_on, cast(null as date) as cancelled_on,
+            cast(null as date) as ended_on, 1.00 as mrr_amount, false as is_test
         from {{ ref('dim_customer') }} where false
     """,
     "models/marts/clv/int_clv__day_changes.sql": """
