@@ -85,7 +85,10 @@ PREDICTED = {
     """,
     "models/marts/clv/clv_prediction.sql": """
         -- One row per customer whom the current run knows.
-        select customer_id, as_of as predicted_on from {{ source('clv', 'prediction') }}
+        select
+            customer_id, as_of as predicted_on, model_run_id, prediction_basis, model_name,
+            cast(null as decimal(18, 4)) as predicted_value_365d
+        from {{ source('clv', 'prediction') }}
         where model_run_id in (select model_run_id from {{ ref('clv_model_run') }} where is_current)
     """,
     "models/marts/clv/_clv__models.yml": """
