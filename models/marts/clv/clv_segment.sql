@@ -3,7 +3,7 @@
 -- Every buyer is in one segment of each type; who lacks the attribute is in the segment unknown. A segment of fewer than 30
 -- customers shows no figure, nor does the next larger one where that is the only one of its type, since the total would tell.
 -- Old customers have had more time to spend, so the standardised mean weighs each band of tenure as all buyers have it.
--- Descriptive: people of a segment differ in more than the attribute.
+-- Descriptive: people of a segment differ in more than its attribute.
 {%- set types = ['all_buyers', 'age_band', 'gender', 'region', 'channel', 'category', 'tier', 'stage'] %}
 {%- set figures = [
     'mean_margin_amount', 'median_margin_amount', 'standardised_margin_amount', 'mean_net_sales_amount', 'aov_amount', 'mean_cac_amount',
@@ -20,11 +20,6 @@ people as (
     from {{ ref('dim_customer') }}
 ),
 
-categories as (
-    select customer_id, category from {{ ref('customer_affinity') }}
-    where valid_to is null and affinity_rank = 1
-),
-
 buyers as (
     select
         clv.*,
@@ -36,7 +31,8 @@ buyers as (
     from {{ ref('customer_clv') }} as clv
     inner join {{ ref('int_core__as_of') }} as as_of on clv.as_of = as_of.as_of
     inner join people on clv.customer_id = people.customer_id
-    left join categories on clv.customer_id = categories.customer_id
+    left join {{ ref('customer_affinity') }} as categories
+        on clv.customer_id = categories.customer_id and categories.valid_to is null and categories.affinity_rank = 1
     where clv.order_count > 0 or clv.prediction_basis = 'contractual'
 ),
 
@@ -94,18 +90,14 @@ standardised as (
 ),
 
 used as (
-    select distinct model_run_id, model_name from {{ ref('clv_prediction') }}
-    where prediction_basis = 'model'
+    select distinct model_run_id, model_name from {{ ref('clv_prediction') }} where prediction_basis = 'model'
 ),
 
 tested as (
-    select
-        metrics.horizon_days,
-        metrics.actual_value / nullif(metrics.predicted_value, 0) as ratio,
-        max(metrics.horizon_days) over () as longest_days
-    from {{ ref('clv_backtest_metric') }} as metrics
-    inner join used on metrics.model_run_id = used.model_run_id and metrics.model_name = used.model_name
-    where metrics.measure = 'value' and metrics.metric = 'bias'
+    select m.horizon_days, m.actual_value / nullif(m.predicted_value, 0) as ratio, max(m.horizon_days) over () as longest_days
+    from {{ ref('clv_backtest_metric') }} as m
+    inner join used on m.model_run_id = used.model_run_id and m.model_name = used.model_name
+    where m.measure = 'value' and m.metric = 'bias'
 ),
 
 -- How far the total was off at the origins of the backtest, of a year if history allows: the only honest band of a sum.
