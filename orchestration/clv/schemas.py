@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.landing.durable import remove_leftovers, replacing, sync_dir
+from orchestration.runtime.durable import remove_leftovers, replacing, sync
 
 HORIZONS = (30, 90, 180, 365)
 
@@ -191,7 +191,7 @@ def write_run(folder: Path, model_run_id: str, tables: Mapping[str, pa.Table]) -
                 pq.write_table(tables[name].cast(schema), path)
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
-        sync_dir(folder)
+        sync(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return True

@@ -19,7 +19,7 @@ from orchestration.demo.refused import write_refused_files
 from orchestration.demo.shop_feeds import segment_feeds, shopify_feeds
 from orchestration.demo.writer import Writer
 from orchestration.errors import UserError
-from orchestration.landing.durable import make_private_dir, replacing
+from orchestration.runtime.durable import make_private_dir, replacing
 
 FEWEST, MOST = 100, 1_000_000
 EARLIEST_END = date(2002, 1, 1)

@@ -22,9 +22,9 @@ import duckdb
 from orchestration.errors import UserError
 from orchestration.identity.changes import Changes, compare
 from orchestration.landing import land
-from orchestration.landing.durable import make_private_dir
 from orchestration.landing.keys import load_key
 from orchestration.runtime import dbt, preflight
+from orchestration.runtime.durable import make_private_dir
 from orchestration.runtime.lock import run_lock
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 from orchestration.runtime.progress import Progress, Step

@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 
 from orchestration.errors import UserError
 from orchestration.identity.golden import Holdings, People, read_people
-from orchestration.landing.durable import replacing
 from orchestration.landing.rules import PROBABLE_LINK
+from orchestration.runtime.durable import replacing
 from orchestration.runtime.lock import run_lock
 from orchestration.runtime.paths import PROJECT_DIR, DataPaths
 from orchestration.runtime.preflight import read_warehouse

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestration.errors import UserError
-from orchestration.landing.durable import replacing
+from orchestration.runtime.durable import replacing
 
 MINIMUM_BYTES = 32
 

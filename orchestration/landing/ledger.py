@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.errors import UserError
-from orchestration.landing.durable import replacing
+from orchestration.runtime.durable import replacing
 
 LANDED, SKIPPED, REFUSED = "landed", "skipped", "refused"
 SCHEMA = pa.schema(

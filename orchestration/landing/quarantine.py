@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from orchestration.landing.contract import Table
 from orchestration.landing.csv_records import Bad
-from orchestration.landing.durable import replacing
 from orchestration.landing.tokens import Tokeniser
+from orchestration.runtime.durable import replacing
 
 SEEN = pa.schema(
     [

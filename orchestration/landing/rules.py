@@ -13,12 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.landing.durable import replacing
 from orchestration.landing.id_arrays import safe_type
 from orchestration.landing.id_rules import IdRules
 from orchestration.landing.identifiers import clean, normalise
 from orchestration.landing.project_files import SeedRow, either, seed_rows
 from orchestration.landing.tokens import TOKEN_LENGTH, Tokeniser
+from orchestration.runtime.durable import replacing
 
 BLOCKLIST = ("id_type", "id_scope", "id_value", "reason")
 MANUAL_LINK = (

@@ -30,7 +30,6 @@ from orchestration.landing.contract import (
     load_sources,
 )
 from orchestration.landing.discover import Found, Look, discover, look_at, stat_file
-from orchestration.landing.durable import PRIVATE_DIR, make_private_dir, remove_leftovers, replacing
 from orchestration.landing.id_rules import IdRules, load_id_rules
 from orchestration.landing.keys import check_key_id
 from orchestration.landing.ledger import Ledger, LedgerRow
@@ -40,6 +39,7 @@ from orchestration.landing.refusal import Refused, RefusedFile, one_line
 from orchestration.landing.rules import read_rules, write_rules
 from orchestration.landing.tokens import Tokeniser
 from orchestration.landing.transform import Transform
+from orchestration.runtime.durable import PRIVATE_DIR, make_private_dir, remove_leftovers, replacing
 
 # A file that changed less than this ago is looked at twice, this far apart, before it is taken.
 SETTLE_SECONDS = 1.0

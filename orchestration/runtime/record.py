@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orchestration.landing.durable import replacing
+from orchestration.runtime.durable import replacing
 from orchestration.runtime.paths import DataPaths
 
 

@@ -5,12 +5,11 @@ A version's folder appears by one rename, whole, and the link `current` by anoth
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestration.landing.durable import sync_dir
+from orchestration.runtime.durable import sync
 from orchestration.runtime.paths import DataPaths
 from orchestration.serving.exporting import Exported, Live, NotExportedError, live_version
 from orchestration.serving.reading import literal, name
@@ -61,13 +60,12 @@ def _write(live: Live, folder: Path, tick: Callable[[str], None]) -> int:
             ).fetchone()
             rows += count
             file.chmod(READ_ONLY)
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-        sync_dir(temporary)
+            sync(file)
+        sync(temporary)
         temporary.rename(folder)
     finally:
         _remove(temporary)
-    sync_dir(folder.parent)
+    sync(folder.parent)
     return rows
 
 
@@ -79,7 +77,7 @@ def _point_to(folder: Path) -> None:
     # Relative, so that the folder can be mounted or copied elsewhere.
     temporary.symlink_to(folder.name)
     temporary.replace(link)
-    sync_dir(folder.parent)
+    sync(folder.parent)
 
 
 def _others(paths: DataPaths, current: Path) -> list[Path]:

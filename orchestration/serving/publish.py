@@ -8,7 +8,6 @@ time because DuckDB does not erase bytes in place.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import Any
 import duckdb
 
 from orchestration.runtime.dbt import compiled_sql, load_manifest, public_models
+from orchestration.runtime.durable import sync
 from orchestration.runtime.paths import DataPaths
 from orchestration.runtime.record import BuildRecord
 from orchestration.runtime.settings import project_version
@@ -52,7 +52,8 @@ def publish(paths: DataPaths, run_id: str) -> Published:
     fresh = paths.serving / f".marts-{version}.tmp"
     try:
         warnings, rows = _write(fresh, paths, record, manifest, version, now, run_id)
-        _sync(fresh)
+        fresh.chmod(READ_ONLY)
+        sync(fresh)
         published = Manifest(
             version=version,
             as_of=record.as_of,
@@ -160,12 +161,3 @@ def _describe(connection: duckdb.DuckDBPyConnection, table: str, node: Mapping[s
                 f"comment on column {table}.{name(column['name'])} is "
                 f"{literal(column['description'])}"
             )
-
-
-def _sync(path: Path) -> None:
-    path.chmod(READ_ONLY)
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

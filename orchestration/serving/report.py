@@ -10,7 +10,7 @@ from typing import Any
 import vl_convert
 
 from orchestration.errors import UserError
-from orchestration.landing.durable import replacing
+from orchestration.runtime.durable import replacing
 from orchestration.runtime.paths import DataPaths
 from orchestration.serving.page import render
 from orchestration.serving.panel import Published

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import UserError
-from orchestration.landing.durable import replacing, sync_dir
+from orchestration.runtime.durable import replacing, sync
 from orchestration.runtime.paths import DataPaths
 from orchestration.serving.reading import name, open_published
 
@@ -81,7 +81,7 @@ def make_live(paths: DataPaths, fresh: Path, manifest: Manifest) -> None:
     """Let this file, which is moved, take the place of the live one, which is kept."""
     _keep_live(paths)
     fresh.replace(paths.published)
-    sync_dir(paths.serving)
+    sync(paths.serving)
     _keep_live(paths)
     manifest.write(paths.versions / f"{manifest.version}.json")
     manifest.write(paths.manifest)

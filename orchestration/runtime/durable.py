@@ -20,8 +20,8 @@ def make_private_dir(path: Path) -> Path:
     return path
 
 
-def sync_dir(path: Path) -> None:
-    """Make a rename in this directory survive a power loss."""
+def sync(path: Path) -> None:
+    """Make the bytes of this file, or the renames in this directory, survive a power loss."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -44,15 +44,11 @@ def replacing(target: Path, private: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(PRIVATE_FILE if private else SHARED_FILE)
-        handle = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_dir(target.parent)
+    sync(target.parent)
 
 
 def remove_leftovers(root: Path) -> None:
