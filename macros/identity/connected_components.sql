@@ -111,7 +111,7 @@
   }) -}}
 {% endmacro %}
 
-{# Contracts `graph`, a table of distinct edges with node_a <= node_b, which stays as it is. Returns {labels, rounds}: `labels` is a
+{# Contracts `graph`, a table of edges with node_a <= node_b, which stays as it is. Returns {labels, rounds}: `labels` is a
    scratch table of (node, pointer) without the smallest key of each component of several nodes.
 
    Each round every node points to the smallest key in its neighbourhood, then to where that one points; the edges between the
